@@ -247,7 +247,9 @@ def _find_claims(scope: Scope, head: Catalog) -> Claims:
 
 def _narrow(violations: Iterable[Violation], paths: Sequence[str]) -> Iterable[Violation]:
     """The violations at or under some paths; all of them where no path is given."""
-    return (hit for hit in violations if is_inside(hit.path or REGISTRY, paths or ("",)))
+    if not paths:
+        return violations
+    return (hit for hit in violations if is_inside(hit.path or REGISTRY, paths))
 
 
 def _examine(

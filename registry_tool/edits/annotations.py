@@ -20,11 +20,17 @@ from registry_tool.manifests.data import Data, member, texts
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema_fast import same
 from registry_tool.manifests.values import plain_fields, plain_text
-from registry_tool.manifests.yaml.editor import edit_fields
+from registry_tool.manifests.yaml.editor import GONE, edit_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference, check_new_name, check_pointer
 
-__all__ = ["add_evidence", "add_model_evidence", "annotate", "replace_metadata"]
+__all__ = [
+    "add_evidence",
+    "add_model_evidence",
+    "annotate",
+    "plain_annotations",
+    "replace_metadata",
+]
 
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 # Kinds that evidence/v1 does not know.
@@ -55,11 +61,10 @@ def annotate(
     Raises:
         UsageError: A value has no form in a manifest, or the schema does not allow it.
     """
-    given = plain_fields(metadata or {}, "metadata")
-    wanted = [plain_text(label, "labels") for label in labels]
-    words = None if description is None else plain_text(description, "description")
-    said: dict[str, JSON] = {} if words is None else {"description": words}
-    check_fields("metadata/v1", {"metadata": given, "labels": [*dict.fromkeys(wanted)], **said})
+    said = plain_annotations(metadata or {}, description=description)
+    given, words = member(said, "metadata"), said.get("description")
+    wanted: list[JSON] = [*dict.fromkeys(plain_text(label, "labels") for label in labels)]
+    check_fields("metadata/v1", {"labels": wanted})
 
     def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True, allow_draft=True).version
@@ -85,6 +90,23 @@ def annotate(
     return edit
 
 
+def plain_annotations(
+    metadata: Mapping[str, object], *, description: str | None = None
+) -> dict[str, JSON]:
+    """Metadata and a description as ``metadata.yaml`` has them; what is not given is left out.
+
+    Raises:
+        UsageError: A value has no form in a manifest, or the schema does not allow it.
+    """
+    said: dict[str, JSON] = {}
+    if metadata:
+        said["metadata"] = plain_fields(metadata, "metadata")
+    if description is not None:
+        said["description"] = plain_text(description, "description")
+    check_fields("metadata/v1", said)
+    return said
+
+
 def _read_added(version: VersionView) -> Data:
     """The data of ``metadata.yaml``, or that of one that says nothing."""
     before = version.metadata
@@ -108,14 +130,18 @@ def _laid_over(
     return fields
 
 
-def _write_metadata(version: VersionView, old: Data, fields: dict[str, JSON]) -> ChangeSet:
+def _write_metadata(
+    version: VersionView, old: Data, fields: dict[str, JSON], *, gone: Sequence[str] = ()
+) -> ChangeSet:
     path, before = f"{version.folder}/metadata.yaml", version.metadata
     if before is None:
         return ChangeSet(f"Annotate {version}", {path: render({**old, **fields})})
-    new = {key: value for key, value in fields.items() if not same(old.get(key), value)}
+    new: dict[str, JSON | object] = {k: v for k, v in fields.items() if not same(old.get(k), v)}
+    new |= dict.fromkeys(gone, GONE)
     if not new:
         return ChangeSet(f"{version} already has these values")
-    return ChangeSet(f"Annotate {version}", {path: edit_fields(before.source, old, new, path)})
+    edited = edit_fields(before.source, old, new, path)  # type: ignore[arg-type]  # GONE is one of its values
+    return ChangeSet(f"Annotate {version}", {path: edited})
 
 
 def replace_metadata(
@@ -131,7 +157,8 @@ def replace_metadata(
         reference: The version.
         metadata: All values by key.
         labels: All labels; None leaves them.
-        description: A description that replaces the one that it has; None leaves that.
+        description: A description that replaces the one that it has; empty removes that of ``metadata.yaml``, and None
+            leaves it.
 
     The edit raises NotFoundError (no such version) or InvalidManifestError (a file cannot be read).
 
@@ -142,7 +169,7 @@ def replace_metadata(
     said: dict[str, JSON] = {}
     if labels is not None:
         said["labels"] = [*dict.fromkeys(plain_text(label, "labels") for label in labels)]
-    if description is not None:
+    if description:
         said["description"] = plain_text(description, "description")
     check_fields("metadata/v2", {"metadata": given, **said})
 
@@ -155,7 +182,8 @@ def replace_metadata(
             del fields["metadata"]
         if not {**fields, **said} and version.metadata is None:
             return ChangeSet(f"{version} already has these values")
-        return _write_metadata(version, old, {**fields, **said})
+        gone = ["description"] if description == "" and "description" in old else []
+        return _write_metadata(version, old, {**fields, **said}, gone=gone)
 
     return edit
 

@@ -54,6 +54,7 @@ class VersionRecord:
         pointers: The bytes of ``.dvc`` pointer files by artifact path.
         metrics: Entries of its metrics.
         labels: Labels; they can be changed later, so they go into ``metadata.yaml``.
+        added: Further fields of ``metadata.yaml``: metadata and a description that can be changed later.
         tags: Immutable second names.
         aliases: Aliases that will point to it.
         key: Returns the bytes of its ``key.yaml``, for a version that is stored encrypted.
@@ -66,6 +67,7 @@ class VersionRecord:
     pointers: Mapping[str, bytes] = field(default_factory=dict)
     metrics: Sequence[Data] = ()
     labels: Sequence[str] = ()
+    added: Data = field(default_factory=dict)
     tags: Sequence[str] = ()
     aliases: Sequence[str] = ()
     key: Callable[[Catalog], bytes] | None = None
@@ -235,9 +237,10 @@ def write_record(
     folder = layout.draft(name, chosen) if is_draft else layout.version(name, chosen)
     puts = {f"{folder}/version.yaml": render(_manifest(model, chosen, record))}
     puts.update({f"{folder}/{path}.dvc": source for path, source in record.pointers.items()})
-    if record.labels:
+    if record.labels or record.added:
         labels: list[JSON] = [plain_text(label, "labels") for label in record.labels]
-        puts[f"{folder}/metadata.yaml"] = render({"schema": "metadata/v1", "labels": labels})
+        said = {**({"labels": labels} if labels else {}), **record.added}
+        puts[f"{folder}/metadata.yaml"] = render({"schema": "metadata/v1", **said})
     if record.key is not None:
         puts[f"{folder}/key.yaml"] = record.key(catalog)
     if record.title not in {"", chosen}:

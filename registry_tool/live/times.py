@@ -25,6 +25,7 @@ _DAY: Final = 86_400_000
 _SECOND: Final = 1000
 _OID: Final = 20
 _LATEST: Final = 1 << 40  # a commit may claim any number of seconds
+_NEVER: Final = 1 << 60  # milliseconds, more than a commit may claim
 
 
 class Stamp(NamedTuple):
@@ -83,7 +84,8 @@ class Line:
         times: In milliseconds.
         length: How many commits of ``written`` are on this line.
         newest: The latest time claimed since the server's last commit, that one included.
-        is_unsure: True where a commit claims a time that is yet to come.
+        is_unsure: True where a commit claims a time that is yet to come, and no commit of the server that follows says
+            otherwise: once that time has come, the commit counts for it.
     """
 
     written: _Written = field(default_factory=_nothing)
@@ -179,24 +181,25 @@ class Line:
     def judged(self, now: int) -> Line:
         """The line with all times computed from what the commits claim."""
         own, by_server = self.written.own, self.written.by_server
-        limits = self._limits(now)
+        limits = self._limits()
         last, newest, is_unsure = 0, 0, False
         times = array("q", bytes(8 * self.length))
         for number in range(self.length):
-            ahead = own[number] > limits[number] + _DAY
+            ahead = own[number] > min(limits[number], now) + _DAY
             last = last + 1 if ahead else max(last + 1, own[number])
             times[number] = last
             newest = own[number] if by_server[number] else max(newest, own[number])
-            is_unsure = is_unsure or own[number] > now + _DAY
+            # What the server's next commit says is final; else every commit to come would judge the whole line.
+            is_unsure = is_unsure or (ahead and own[number] <= limits[number] + _DAY)
         return replace(self, times=times, newest=newest, is_unsure=is_unsure)
 
-    def _limits(self, now: int) -> array[int]:
-        """For each commit, the time of the server's next commit, or now where none follows or that one is later."""
+    def _limits(self) -> array[int]:
+        """For each commit, the time of the server's next commit; later than every claim where none follows."""
         own, by_server = self.written.own, self.written.by_server
         limits = array("q", bytes(8 * self.length))
-        limit = now
+        limit = _NEVER
         for number in reversed(range(self.length)):
-            limits[number] = min(limit, now)
+            limits[number] = limit
             if by_server[number]:
                 limit = own[number]
         return limits

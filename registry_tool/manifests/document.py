@@ -24,6 +24,11 @@ __all__ = ["READ_LIMIT", "Document", "parse_document"]
 READ_LIMIT = SIZE_LIMIT
 _SCHEMA_LINE = re.compile(r"([a-z]+)/v([1-9][0-9]{0,3})")
 _ROUNDS = 64
+# Good manifests that were read last, by kind and bytes: a new one is read when it is edited, when it is checked, and for the
+# live catalog. Nothing changes the data of a document.
+_READ: dict[tuple[str, bytes], Mapping[str, JSON]] = {}
+_MOST_READ = 256
+_SMALL = 8192
 
 
 class Document(NamedTuple):
@@ -54,12 +59,23 @@ def parse_document(path: str, place: Place, source: bytes) -> Document:
     """Read and validate one manifest."""
     if place.kind == "dvc" and b"\r\n" in source:  # as DVC writes on Windows, and reads everywhere
         return parse_document(path, place, source.replace(b"\r\n", b"\n"))._replace(source=source)
+    known = _READ.get((place.kind, source))
+    if known is not None:
+        return Document(path, place, source, known)
     data = load_fast(source)
     if not isinstance(data, Unsure) and isinstance(data, dict):
         schema_id = _schema_id(place.kind, data)
         if schema_id is not None and fast_validator(schema_id).is_valid(data):
+            _remember(place.kind, source, data)
             return Document(path, place, source, data)
     return _explain(path, place, source)
+
+
+def _remember(kind: str, source: bytes, data: Mapping[str, JSON]) -> None:
+    if len(source) <= _SMALL:
+        if len(_READ) >= _MOST_READ:
+            _READ.clear()
+        _READ[kind, source] = data
 
 
 def _schema_id(kind: str, data: Mapping[str, JSON]) -> str | None:

@@ -10,19 +10,26 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
-from registry_tool.catalog.catalog import Catalog
+from registry_tool.catalog.catalog import Catalog, ModelView
 from registry_tool.checks.uniqueness import CLAIMING_KINDS, EXTERNAL_IDS, list_claims
 from registry_tool.git.objects.pool import PooledTree
 from registry_tool.manifests.document import Document
-from registry_tool.manifests.layout import MODELS, OBJECTS, Place
+from registry_tool.manifests.layout import MODELS, OBJECTS, REGISTRY, Place
+from registry_tool.names import ModelName
 
 __all__ = ["ManifestMemory", "WriterCatalog"]
 
-_MOST_DOCUMENTS: Final = 2_000
+# Those of some thousand models: in turn, clients come back to each of them.
+_MOST_DOCUMENTS: Final = 16_000
+_MOST_BYTES: Final = (
+    4 << 20
+)  # of their sources; what was read of them takes about five times as much
 _MOST_SHOWN: Final = 2_000
 _MOST_IDENTITIES: Final = 200_000
 # From this number of files on, one Git process finds their lines sooner than they are read one by one.
 _MANY: Final = 256
+# What a catalog knows of `registry.yaml` alone.
+_OF_REGISTRY: Final = ("registry", "layout", "scheme")
 _RECORD: Final = "version.yaml"
 # A line with a backslash may spell the field or the value in another way.
 _MENTIONS: Final = ("external_id", "externalId", "\\")
@@ -33,11 +40,33 @@ _EXTERNAL: Final = re.compile(
 )
 
 
+class _Documents:
+    """Manifests by path and object id, those that were asked for last at the end."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], Document] = {}
+        self._bytes = 0
+
+    def recall(self, path: str, oid: str) -> Document | None:
+        found = self._found.pop((path, oid), None)
+        if found is not None:
+            self._found[path, oid] = found
+        return found
+
+    def keep(self, oid: str, document: Document) -> None:
+        if self.recall(document.path, oid) is not None:
+            return
+        self._found[document.path, oid] = document
+        self._bytes += len(document.source)
+        while len(self._found) > _MOST_DOCUMENTS or self._bytes > _MOST_BYTES:
+            self._bytes -= len(self._found.pop(next(iter(self._found))).source)
+
+
 class ManifestMemory:
     """Manifests by path and object id, and the files that give values which must be unique."""
 
     def __init__(self) -> None:
-        self._documents: dict[tuple[str, str], Document] = {}
+        self._documents = _Documents()
         self._external: dict[str, set[str]] | None = None
         self._identities: dict[str, dict[str, set[str]]] = {}
         self._count = 0
@@ -50,13 +79,11 @@ class ManifestMemory:
 
     def recall(self, path: str, oid: str) -> Document | None:
         """A manifest that was read before."""
-        return self._documents.get((path, oid))
+        return self._documents.recall(path, oid)
 
     def keep(self, oid: str, document: Document) -> None:
-        """Remember a manifest; of many the oldest is dropped."""
-        while len(self._documents) >= _MOST_DOCUMENTS:
-            del self._documents[next(iter(self._documents))]
-        self._documents[document.path, oid] = document
+        """Remember a manifest; of many the one that was asked for longest ago is dropped."""
+        self._documents.keep(oid, document)
 
     def add(self, catalog: Catalog, paths: Iterable[str]) -> None:
         """Take in the values that some files give, after a change of them."""
@@ -180,6 +207,7 @@ class WriterCatalog(Catalog):
         super().__init__(tree)
         self.files = tree
         self.memory = memory
+        self._views: dict[ModelName, ModelView | None] = {}
 
     def moved(self, tree: PooledTree, paths: Collection[str]) -> WriterCatalog:
         """The catalog of the next state.
@@ -189,6 +217,9 @@ class WriterCatalog(Catalog):
             paths: The paths that changed.
         """
         other = WriterCatalog(tree, self.memory)
+        if REGISTRY not in paths:
+            known = self.__dict__
+            other.__dict__.update((name, known[name]) for name in _OF_REGISTRY if name in known)
         other.shown = self.shown_after(paths)
         if len(other.shown) > _MOST_SHOWN:  # those of a namespace take longer to read again
             other.shown = {key: names for key, names in other.shown.items() if not key[1]}
@@ -196,15 +227,23 @@ class WriterCatalog(Catalog):
 
     def document(self, path: str, place: Place, *, keep: bool = True) -> Document | None:
         """See ``Catalog.document``."""
+        if path in self._documents:
+            return self._documents[path]
         entry = self.tree.entry(path)
-        if entry is None:
-            return None
-        known = self.memory.recall(path, entry.oid)
-        if known is None:
+        known = None if entry is None else self.memory.recall(path, entry.oid)
+        if known is None and entry is not None:
             known = super().document(path, place, keep=False)
             if known is not None and keep:
                 self.memory.keep(entry.oid, known)
+        if keep:
+            self._documents[path] = known
         return known
+
+    def model(self, name: ModelName) -> ModelView | None:
+        """See ``Catalog.model``; a view is kept, with what it has listed: nothing of this state changes."""
+        if name not in self._views:
+            self._views[name] = super().model(name)
+        return self._views[name]
 
     def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
         """See ``Catalog.find_mentions``."""

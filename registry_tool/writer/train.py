@@ -153,6 +153,7 @@ class TrainMaker:
         self._clock = clock
         self._committer = committer
         self._proposing = proposing
+        self._signs = False
 
     def make(
         self,
@@ -171,6 +172,7 @@ class TrainMaker:
             refuse: Called with each change before its check; raises if it cannot be written.
         """
         riders, before = [], state
+        self._signs = self._pool.git.flag("commit.gpgsign")
         for request in requests:
             mark, attempt = self._pool.mark(), Attempt()
             with attempt:
@@ -241,7 +243,7 @@ class TrainMaker:
         when = self._clock.next()
         message = _message(request, change, when)
         date = f"{when // 1000} +0000"
-        if self._pool.git.flag("commit.gpgsign"):
+        if self._signs:
             commit = self._sign(request.author, root, parent, message, date)
         else:
             lines = [

@@ -28,9 +28,9 @@ _LARGEST: Final = 256 * 1024
 # What CPython takes for an object besides its bytes: its id, a tuple, and a place in the dictionary. Most are smaller.
 _OVERHEAD: Final = 256
 _MOST_ENTRIES: Final = 200_000
-# Smaller folders are sorted again; a lines' list of a large one takes eight bytes an entry, as it shares them.
-_WORTH_KEEPING: Final = 64
-_MOST_LINES: Final = 128
+# Smaller folders are sorted again; of larger ones the lines are kept, which they share with those of the folder before.
+_WORTH_KEEPING: Final = 8
+_MOST_LINES: Final = 100_000
 _AT_ONCE: Final = 256
 _MOST_GATHERED: Final = 10_000
 _FEW: Final = 50
@@ -54,6 +54,7 @@ class ObjectPool:
         self._listings: dict[str, Mapping[str, Entry]] = {}
         self._entries = 0
         self._lines: dict[str, TreeLines] = {}
+        self._line_count = 0
         self._gathered: set[str] = set()
 
     def write(self, kind: str, data: bytes, *, like: str = "") -> str:
@@ -80,10 +81,15 @@ class ObjectPool:
         oid = self.write("tree", lines.join(), like=folder.like)
         self._keep_listing(oid, folder.entries)
         if len(folder.entries) >= _WORTH_KEEPING:
-            if len(self._lines) >= _MOST_LINES:
-                del self._lines[next(iter(self._lines))]
-            self._lines[oid] = lines
+            self._keep_lines(oid, lines)
         return oid
+
+    def _keep_lines(self, oid: str, lines: TreeLines) -> None:
+        self._line_count -= len(self._lines.pop(oid, ()))
+        self._lines[oid] = lines
+        self._line_count += len(lines)
+        while len(self._lines) > 1 and self._line_count > _MOST_LINES:
+            self._line_count -= len(self._lines.pop(next(iter(self._lines))))
 
     def _keep_listing(self, oid: str, entries: Mapping[str, Entry]) -> None:
         while self._listings and self._entries > _MOST_ENTRIES:

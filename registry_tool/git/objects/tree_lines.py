@@ -34,6 +34,9 @@ class TreeLines:
         self._keys = keys
         self._lines = lines
 
+    def __len__(self) -> int:
+        return len(self._keys)
+
     @classmethod
     def build(cls, entries: Mapping[str, Entry]) -> Self:
         """The lines of a folder."""

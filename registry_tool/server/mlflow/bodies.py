@@ -10,15 +10,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictS
 from starlette.requests import Request
 
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.mlflow.errors import MlflowError, missing_parameter
+from registry_tool.server.mlflow.errors import MlflowError, require
 
 __all__ = [
     "AliasBody",
+    "Body",
     "CreateModelBody",
     "CreateVersionBody",
     "LatestBody",
     "ModelBody",
     "ModelTagBody",
+    "Number",
     "RenameBody",
     "SearchBody",
     "StageBody",
@@ -50,18 +52,20 @@ Version = Annotated[StrictStr, BeforeValidator(_as_text)]
 Number = Annotated[int, BeforeValidator(_as_number)]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """A body; what it does not name is ignored."""
+
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class TagBody(_Body):
+class TagBody(Body):
     """A tag."""
 
     key: StrictStr = ""
     value: StrictStr = ""
 
 
-class ModelBody(_Body):
+class ModelBody(Body):
     """A model's name."""
 
     name: StrictStr = ""
@@ -144,7 +148,7 @@ class AliasBody(VersionBody):
     alias: StrictStr | None = None
 
 
-class SearchBody(_Body):
+class SearchBody(Body):
     """A search."""
 
     filter: StrictStr | None = None
@@ -153,7 +157,7 @@ class SearchBody(_Body):
     page_token: StrictStr | None = None
 
 
-BodyType = TypeVar("BodyType", bound=_Body)
+BodyType = TypeVar("BodyType", bound=Body)
 
 
 def _refuse(error: ValidationError) -> MlflowError:
@@ -166,13 +170,21 @@ def _refuse(error: ValidationError) -> MlflowError:
     )
 
 
+def _has_null(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_has_null(key) or _has_null(inner) for key, inner in value.items())
+    return isinstance(value, list) and any(map(_has_null, value))
+
+
 def _check(kind: type[BodyType], data: dict[str, JSON]) -> BodyType:
     given = {key: value for key, value in data.items() if value is not None}
     try:
         found = kind.model_validate(given)
     except ValidationError as exc:
         raise _refuse(exc) from None
-    if "\0" in str(found):
+    if _has_null(given):
         raise MlflowError(f"The request contains a null character.{_DETAILS}")
     return found
 
@@ -203,14 +215,3 @@ def read_query(request: Request, kind: type[BodyType]) -> BodyType:
             is_list = str(field.annotation).startswith("list")
             found[name] = list(query.getlist(name)) if is_list else query[name]
     return _check(kind, found)
-
-
-def require(value: str | None, name: str) -> str:
-    """A parameter that must be given.
-
-    Raises:
-        MlflowError: It is absent or empty.
-    """
-    if not value:
-        raise missing_parameter(name)
-    return value

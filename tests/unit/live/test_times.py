@@ -104,3 +104,21 @@ def test_moving_step_by_step_comes_to_the_same_times(stamps: list[Stamp], cut: i
     assert list(walked.times) == list(whole.times)
     assert all(a < b for a, b in zip(whole.times, whole.times[1:], strict=False))
     assert all(time <= (NOW + DAY) * 1000 + 30 for time in whole.times)
+
+
+@given(STAMPS, st.lists(st.integers(0, 4 * DAY), min_size=30, max_size=30))
+def test_time_that_passes_between_the_steps_changes_nothing(
+    stamps: list[Stamp], pauses: list[int]
+) -> None:
+    walked, now = Line(), NOW
+    for one, pause in zip(stamps, pauses, strict=False):
+        now += pause
+        walked = walked.after([one], now * 1000)
+    assert list(walked.after([], now * 1000).times) == list(line(*stamps, now=now).times)
+
+
+def test_a_commit_of_2099_is_judged_once_and_for_all_by_the_next_commit_of_the_server() -> None:
+    future = line(stamp(1, NOW - 100), stamp(2, 4_085_000_000))
+    assert future.is_unsure
+    decided = future.after([stamp(3, NOW, server=True)], NOW * 1000)
+    assert not decided.is_unsure
