@@ -72,6 +72,8 @@ async def _prepare(service: Service, faces: Sequence[Face]) -> None:
     service.begin_writing()
     for name in (name for face in faces for name in face.late_imports):
         await asyncio.to_thread(import_module, name)
+    for face in faces:
+        await asyncio.to_thread(face.begin)
 
 
 async def _seal_drafts(service: Service) -> None:
@@ -96,7 +98,7 @@ def _make_lifespan(
         service.live.listen(moved)
         service.on_stopping(lambda: loop.call_soon_threadsafe(feed.close))
         tasks = [asyncio.create_task(_prepare(service, faces))]
-        if service.publishes:
+        if service.writes:
             tasks.append(asyncio.create_task(_seal_drafts(service)))
         yield
         for task in tasks:

@@ -55,6 +55,7 @@ class _Known(NamedTuple):
     """The answers to one subject, by path and query."""
 
     snapshot: Snapshot
+    published: Snapshot
     answers: dict[tuple[str, bytes], KeptAnswer]
 
 
@@ -87,7 +88,15 @@ class KeptAnswers:
             return None
         return kept.answers.get((scope["path"], scope["query_string"]))
 
-    def keep(self, scope: Scope, subject: Subject, snapshot: Snapshot, answer: Response) -> None:
+    def keep(
+        self,
+        scope: Scope,
+        subject: Subject,
+        snapshot: Snapshot,
+        answer: Response,
+        *,
+        published: Snapshot,
+    ) -> None:
         """Keep an answer that has an ETag, if it is one to a plain GET, successful and not too large.
 
         Args:
@@ -95,6 +104,7 @@ class KeptAnswers:
             subject: Who made it.
             snapshot: The state that it was answered from.
             answer: The answer; it must follow from the URL, the subject and the state alone.
+            published: The published state, without what subjects have proposed.
         """
         etag = answer.headers.get("etag", "").encode("latin-1")
         size = len(answer.body) + len(scope["query_string"]) + _OVERHEAD
@@ -107,14 +117,14 @@ class KeptAnswers:
             self._size = 0
         kept = self._by_subject.get(subject)
         if kept is None or kept.snapshot is not snapshot:
-            self._forget_others(snapshot)
-            kept = self._by_subject[subject] = _Known(snapshot, {})
+            self._forget_others(published)
+            kept = self._by_subject[subject] = _Known(snapshot, published, {})
         kept.answers[scope["path"], scope["query_string"]] = _read_answer(etag, answer)
         self._size += size
 
-    def _forget_others(self, snapshot: Snapshot) -> None:
-        """Forget the answers from other states: most are former ones."""
-        if any(kept.snapshot is not snapshot for kept in self._by_subject.values()):
+    def _forget_others(self, published: Snapshot) -> None:
+        """Forget the answers from former states."""
+        if any(kept.published is not published for kept in self._by_subject.values()):
             self._by_subject.clear()
             self._size = 0
 

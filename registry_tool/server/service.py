@@ -13,18 +13,25 @@ from registry_tool.errors import ForbiddenError, GitError, NotFoundError, UsageE
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
 from registry_tool.live.follow import LiveCatalog
+from registry_tool.live.ids import BRANCH_START
+from registry_tool.live.uuids import UuidIndex
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
 from registry_tool.server.kept_answers import KeptAnswers
 from registry_tool.server.late_writer import LateWriter
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals
+from registry_tool.server.views import SubjectView
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from starlette.responses import Response
+    from starlette.types import Scope as RequestScope
+
     from registry_tool.access.subjects import Scope, Subject
+    from registry_tool.live.records import Record
     from registry_tool.live.snapshot import Snapshot
     from registry_tool.manifests.data import Data
     from registry_tool.manifests.problems import JSON
@@ -66,7 +73,7 @@ class Service:
         options: How it is served.
         mode: How requests are written: ``commit``, ``branch``, ``propose`` or ``read-only``.
         clone: The server's own clone, where it serves a URL.
-        proposals: What is proposed and not merged.
+        proposals: What is proposed and not merged; None where no one looks.
 
     Attributes:
         public_url: The address that clients use, without a slash at its end; set when the server listens.
@@ -92,16 +99,26 @@ class Service:
         self.options = options
         self.public_url = ""
         self.metrics = RequestMetrics()
+        self._uuids = UuidIndex()
         self.answers = KeptAnswers()
         self._writer = writer
         self._mode = mode
         self._clone = clone
-        self._proposals = proposals or Proposals()
+        self._proposals = proposals
         self._stopping: list[Callable[[], object]] = []
+        self._closing = ExitStack()
 
     def on_stopping(self, listener: Callable[[], object]) -> None:
         """Have a function called when the server begins to stop, so that answers without an end come to one."""
         self._stopping.append(listener)
+
+    def on_closing(self, listener: Callable[[], object]) -> None:
+        """Have a function called before the repository is closed."""
+        self._closing.callback(listener)
+
+    def close(self) -> None:
+        """End what works on the repository by itself; called before it is closed."""
+        self._closing.close()
 
     @property
     def source(self) -> str:
@@ -112,7 +129,9 @@ class Service:
     def trouble(self) -> str:
         """Why the server may be behind its repository, or refuses writes; empty where it does neither."""
         written = "" if self._writer is None else self._writer.trouble
-        return written or self.live.trouble or ("" if self._clone is None else self._clone.trouble)
+        proposals = "" if self._proposals is None else self._proposals.trouble
+        clone = "" if self._clone is None else self._clone.trouble
+        return written or self.live.trouble or clone or proposals
 
     def stop(self) -> None:
         """Say that the server begins to stop."""
@@ -124,14 +143,38 @@ class Service:
         """The state that is served now; a request takes it once."""
         return self.live.snapshot
 
-    def snapshot_for(self, subject: Subject) -> Snapshot:
+    def view_for(self, subject: Subject) -> SubjectView:
         """The state that a subject sees: the published one, with what the subject has proposed."""
-        return self._proposals.snapshot(Person(subject.name, subject.email), self.snapshot)
+        return self.view_by(_author(subject))
+
+    def view_by(self, author: Person) -> SubjectView:
+        """The same for the author of a commit."""
+        published = self.snapshot
+        if self._proposals is None or not self._proposals.exist:
+            return SubjectView(published, published.commit)
+        return self._proposals.view(author, published)
+
+    def snapshot_for(self, subject: Subject) -> Snapshot:
+        """The state of ``view_for``."""
+        return self.view_for(subject).snapshot
+
+    def find_published(
+        self, subject: Subject, number: int, snapshot: Snapshot, *, is_artifact: bool = False
+    ) -> int:
+        """The id that an object has now, which had another one while the subject proposed it; 0 where it is not known."""
+        if self._proposals is None or number < BRANCH_START:
+            return 0
+        author = _author(subject)
+        return self._proposals.find_published(author, number, snapshot, is_artifact=is_artifact)
+
+    def find_uuid(self, snapshot: Snapshot, uuid: str) -> Record | None:
+        """The listed model, version or object of a snapshot with a UUID; None where there is none."""
+        return self._uuids.find(self.snapshot, snapshot, uuid.lower())
 
     @property
-    def publishes(self) -> bool:
-        """True where a write is on the published branch when it is answered."""
-        return self._mode == "commit"
+    def writes(self) -> bool:
+        """True where requests can write; False for a replica."""
+        return self._writer is not None
 
     @property
     def policy(self) -> Data:
@@ -171,12 +214,34 @@ class Service:
             where = self.options.writer_url
             raise ForbiddenError(_NO_WRITER, remedy=f"write to {where}" if where else "")
         writer = await asyncio.wrap_future(self._writer.begin())
-        return await asyncio.wrap_future(writer.submit(request))
+        written = await asyncio.wrap_future(writer.submit(request))
+        if written.proposed and self._proposals is not None:
+            self._proposals.note(written.branch, written.notes)
+        return written
 
     def begin_writing(self) -> None:
         """Make the writer, before a client has to wait for it."""
         if self._writer is not None:
             self._writer.begin()
+
+    def keep_answer(
+        self, scope: RequestScope, subject: Subject, snapshot: Snapshot, answer: Response
+    ) -> None:
+        """Keep the answer to a read until the subject sees another state; see ``KeptAnswers.keep``."""
+        self.answers.keep(scope, subject, snapshot, answer, published=self.snapshot)
+
+    def describe_proposal(self, written: Written, subject: Subject) -> dict[str, str]:
+        """Headers that say that a write was proposed; none where it is published."""
+        if not written.proposed or self._proposals is None:
+            return {}
+        branches = self._proposals.list_open(_author(subject))
+        if written.branch not in branches:  # a repeated request, whose proposal is merged
+            return {}
+        stuck = [name for name, is_stuck in branches.items() if is_stuck]
+        return {
+            "Registry-Proposal": written.branch,
+            **({"Registry-Proposal-Conflict": " ".join(stuck)} if stuck else {}),
+        }
 
     def describe(self, subject: Subject) -> dict[str, JSON]:
         """What ``/status`` shows to a subject: counts and problems of what it may see."""
@@ -196,6 +261,9 @@ class Service:
             "waiting_writes": 0 if self._writer is None else self._writer.waiting,
             "trouble": self.trouble,
             "problems": problems,
+            "proposals": []
+            if self._proposals is None
+            else self._proposals.describe(lambda path: is_visible(path, subject)),
         }
 
     def events_between(self, base: str | None, head: str) -> Iterable[dict[str, JSON]]:
@@ -211,17 +279,30 @@ class Service:
             yield from (cloud_event(entry, source=source) for entry in at.events(base))
 
 
+def _author(subject: Subject) -> Person:
+    return Person(subject.name, subject.email)
+
+
 def _move_live(live: LiveCatalog, branch: str, proposals: Proposals) -> Callable[[Move], None]:
     def moved(move: Move) -> None:
         if move.branch != branch:
-            proposals.add(move, live.snapshot)
+            proposals.add(move)
             return
         if move.foreign or move.before is None:
             live.look()
         else:
+            proposals.publish(move)
             live.advance(move.before, move.steps())
 
     return moved
+
+
+def _looking(live: LiveCatalog, proposals: Proposals) -> Callable[[], None]:
+    def look() -> None:
+        live.look()
+        proposals.wake()
+
+    return look
 
 
 def _open_source(source: str | Path, options: ServiceOptions, stack: ExitStack) -> OwnClone | None:
@@ -264,20 +345,35 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         branch = head.removeprefix(BRANCHES)
         live = LiveCatalog(registry.repository, head, folder=cache_folder() / _CACHE)
         stack.callback(live.close)
-        writer, mode, proposals = None, "read-only", Proposals()
+        watching = _open_again(registry, clone, stack)
+        proposals = Proposals(watching, lambda: live.snapshot)
+        stack.callback(proposals.close)
+        live.listen(lambda _, new: proposals.published_moved(new))
+        writer, mode = None, "read-only"
         if not options.read_only:
-            writing = Repository(git if clone is None else clone.git, source=str(folder))
-            stack.callback(writing.close)
+            writing = _open_again(registry, clone, stack)
             writer, mode = _prepare_writer(
                 writing, live, branch, options, proposals, is_own_clone=clone is not None
             )
             stack.callback(writer.close)
         live.start()
+        proposals.start()
         if clone is not None:
-            clone.start(head, live.look)
-        yield Service(
+            stack.callback(clone.close)  # before what it tells of moves
+            clone.start(head, _looking(live, proposals))
+        service = Service(
             registry, live, writer, branch, options, mode=mode, clone=clone, proposals=proposals
         )
+        stack.callback(service.close)
+        yield service
+
+
+def _open_again(registry: Registry, clone: OwnClone | None, stack: ExitStack) -> Repository:
+    """The repository for another thread."""
+    git = registry.repository.git if clone is None else clone.git
+    again = Repository(git, source=registry.repository.source)
+    stack.callback(again.close)
+    return again
 
 
 def _prepare_writer(

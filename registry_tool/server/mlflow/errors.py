@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from starlette.responses import Response
@@ -10,7 +9,6 @@ from starlette.responses import Response
 from registry_tool.errors import ErrorCode, RegistryError, UsageError
 from registry_tool.server.faces import Failure, JsonResponse
 from registry_tool.server.guard import failure_for
-from registry_tool.writer.request import ReviewNeededError
 
 if TYPE_CHECKING:
     from registry_tool.integrations.mlflow_edits import NameInUseError
@@ -120,8 +118,6 @@ def render_mlflow_error(error: RegistryError) -> Response:
     if isinstance(error, MlflowError):
         return _render(error.error_code, str(error), error.status)
     failure = failure_for(error)
-    if isinstance(error, ReviewNeededError):
-        failure = replace(failure, status=403, code="forbidden")
     response = render_error(failure)
     response.headers.update(failure.headers)
     return response

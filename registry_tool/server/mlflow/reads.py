@@ -69,7 +69,7 @@ class ModelReads:
             return begun
         service = self._service
         subject = current_subject(request)
-        return Lookup(service.snapshot_for(subject), subject, service.writing_namespace("mlflow"))
+        return Lookup(service.view_for(subject), subject, service.writing_namespace("mlflow"))
 
     def answer_model(self, lookup: Lookup, model: ModelRecord) -> Response:
         """One model."""

@@ -20,8 +20,9 @@ from registry_tool.live.records import ModelRecord, VersionRecord
 from registry_tool.manifests.data import Data, member, records, text, whole
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.mlflow.lookup import Lookup
+from registry_tool.server.views import SubjectView
 
-__all__ = ["MODEL_TOUCHED", "VERSION_TOUCHED", "Renderer", "proxy_folder"]
+__all__ = ["MODEL_TOUCHED", "PROXY_ROOT", "VERSION_TOUCHED", "Renderer", "proxy_folder"]
 
 VERSION_TOUCHED: Final = ("record", "metadata", "wire", "status", "title")
 """The kinds of files whose change is one of the version."""
@@ -166,7 +167,7 @@ class Renderer:
         origin = read_origin(record, wire, f"mlflow-artifacts:/{proxy_folder(version)}")
         position = max(version.touched.last(*VERSION_TOUCHED), model.touched.title)
         said = text(version.file("metadata.yaml"), "description") or text(record, "description")
-        status, message = _status(version)
+        status, message = _status(lookup.view, version)
         tags: list[JSON] = [dict(tag) for tag in render_tags(version.metadata)]
         aliases: list[JSON] = [model.titles.get(alias, alias) for alias in version.aliases]
         found: dict[str, JSON] = {
@@ -215,10 +216,16 @@ class Renderer:
         return _filled(found)
 
 
-def _status(version: VersionRecord) -> tuple[str, str]:
-    """The status of a version, and why it is not READY."""
-    if version.id >= BRANCH_START:
-        return "PENDING_REGISTRATION", "proposed; it is READY once the proposal is merged"
+def _status(view: SubjectView, version: VersionRecord) -> tuple[str, str]:
+    """The status of a version, and why it is not READY, or what is proposed of it."""
+    branch = view.branch(version)
+    if view.is_conflict(version):
+        return (
+            "FAILED_REGISTRATION",
+            f"another version {version.version} of {version.model} was published; this one is on {branch}: register it again",
+        )
+    if branch and version.id >= BRANCH_START:
+        return "PENDING_REGISTRATION", f"proposed on {branch}; it is READY once that is merged"
     if version.is_draft:
         return (
             "PENDING_REGISTRATION",
@@ -227,4 +234,4 @@ def _status(version: VersionRecord) -> tuple[str, str]:
     if version.state in {"withdrawn", "erased"}:
         reason = text(version.file("status.yaml"), "reason")
         return "FAILED_REGISTRATION", f"{version.state}: {reason}".rstrip(": ")
-    return "READY", ""
+    return "READY", f"a change of it is proposed on {branch}" if branch else ""

@@ -19,23 +19,23 @@ from registry_tool.server.faces import (
     Handler,
     JsonResponse,
     defer_handlers,
+    proposal_headers,
     route,
 )
-from registry_tool.server.mlflow.errors import (
-    NotImplementedHereError,
-    render_error,
-    render_mlflow_error,
-)
+from registry_tool.server.mlflow.errors import render_error, render_mlflow_error
 from registry_tool.server.mlflow.reads import PROXY_PREFIX, ModelReads
 from registry_tool.server.service import Service
 
 if TYPE_CHECKING:
+    from registry_tool.server.mlflow.webhooks import WebhookCalls
     from registry_tool.server.mlflow.writes import ModelWrites
 
 __all__ = ["build_face"]
 
 # Makes a handler of a choice among those that write; see ``defer_handlers``.
 _Deferred: TypeAlias = "Callable[[Callable[[ModelWrites], Handler]], Handler]"
+
+_DeferredCalls: TypeAlias = "Callable[[Callable[[WebhookCalls], Handler]], Handler]"
 
 _PREFIX: Final = "/api/2.0/mlflow"
 _INFO: Final = "/api/3.0/mlflow"
@@ -51,13 +51,15 @@ _SERVER_INFO: Final = {
 
 
 def _worded(handler: Handler) -> Handler:
-    """A handler whose exceptions are answered in MLflow's words."""
+    """A handler whose exceptions are answered in MLflow's words, and whose proposals in headers."""
 
     async def answer(request: Request) -> Response:
         try:
-            return await handler(request)
+            response = await handler(request)
         except RegistryError as exc:
             return render_mlflow_error(exc)
+        response.headers.update(proposal_headers(request))
+        return response
 
     return answer
 
@@ -67,21 +69,21 @@ def _tagged(handler: Handler, reads: ModelReads, service: Service) -> Handler:
 
     async def answer(request: Request) -> Response:
         lookup = reads.begin(request)
-        tag = _etag(lookup.snapshot.commit, lookup.subject)
+        tag = _etag(lookup.view.mark, lookup.subject)
         headers = {"ETag": tag, "Vary": "Authorization"}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
         response = await handler(request)
         response.headers.update(headers)
-        service.answers.keep(request.scope, lookup.subject, lookup.snapshot, response)
+        service.keep_answer(request.scope, lookup.subject, lookup.snapshot, response)
         return response
 
     return answer
 
 
 @lru_cache(maxsize=256)
-def _etag(commit: str, subject: Subject) -> str:
-    said = f"{commit} {subject}".encode()
+def _etag(mark: str, subject: Subject) -> str:
+    said = f"{mark} {subject}".encode()
     return f'"{hashlib.blake2b(said, digest_size=12).hexdigest()}"'
 
 
@@ -91,10 +93,6 @@ async def _version(_: Request) -> Response:
 
 async def _server_info(_: Request) -> Response:
     return JsonResponse(_SERVER_INFO)
-
-
-async def _no_webhooks(_: Request) -> Response:
-    raise NotImplementedHereError("This server has no webhooks; read its changes at /events.")
 
 
 def _handlers(reads: ModelReads, writes: _Deferred) -> Mapping[str, Mapping[str, Handler]]:
@@ -125,13 +123,21 @@ def _handlers(reads: ModelReads, writes: _Deferred) -> Mapping[str, Mapping[str,
         "model-versions/get-download-uri": {"get": reads.get_download_uri},
         "model-versions/set-tag": {"post": writes(lambda w: w.set_version_tag)},
         "model-versions/delete-tag": {"delete": writes(lambda w: w.delete_version_tag)},
-        "webhooks": {"get": _no_webhooks, "post": _no_webhooks},
-        "webhooks/{path:path}": {
-            "get": _no_webhooks,
-            "post": _no_webhooks,
-            "patch": _no_webhooks,
-            "delete": _no_webhooks,
+    }
+
+
+def _webhook_handlers(calls: _DeferredCalls) -> Mapping[str, Mapping[str, Handler]]:
+    return {
+        "webhooks": {
+            "get": calls(lambda c: c.list_webhooks),
+            "post": calls(lambda c: c.create_webhook),
         },
+        "webhooks/{webhook_id}": {
+            "get": calls(lambda c: c.get_webhook),
+            "patch": calls(lambda c: c.update_webhook),
+            "delete": calls(lambda c: c.delete_webhook),
+        },
+        "webhooks/{webhook_id}/test": {"post": calls(lambda c: c.test_webhook)},
     }
 
 
@@ -139,7 +145,7 @@ def _make_route(path: str, handlers: Mapping[str, Handler]) -> BaseRoute:
     return route(path, render_error, **{name: _worded(one) for name, one in handlers.items()})
 
 
-def _build_routes(service: Service) -> list[BaseRoute]:
+def _build_routes(service: Service, make_calls: Callable[[], WebhookCalls]) -> list[BaseRoute]:
     reads = ModelReads(service)
 
     @cache
@@ -151,18 +157,18 @@ def _build_routes(service: Service) -> list[BaseRoute]:
     def make_proxy() -> Sequence[BaseRoute]:
         from registry_tool.server.mlflow.artifacts import ArtifactProxy
 
-        found = ArtifactProxy(service, reads, make_writes()).handlers()
+        found = ArtifactProxy(service, reads).handlers()
         return [_make_route(f"{PROXY_PREFIX}/{path}", some) for path, some in found.items()]
 
     routes: list[BaseRoute] = []
     for path, handlers in _handlers(reads, defer_handlers(make_writes)).items():
         tagged = {
-            method: _tagged(handler, reads, service)
-            if method == "get" and path != "webhooks"
-            else handler
+            method: _tagged(handler, reads, service) if method == "get" else handler
             for method, handler in handlers.items()
         }
         routes.append(_make_route(f"{_PREFIX}/{path}", tagged))
+    for path, handlers in _webhook_handlers(defer_handlers(make_calls)).items():
+        routes.append(_make_route(f"{_PREFIX}/{path}", handlers))
     routes.append(DeferredRoutes(PROXY_PREFIX, make_proxy, render_error))
     routes.append(route("/version", render_error, get=_version))
     routes.append(route(f"{_INFO}/server-info", render_error, get=_server_info))
@@ -171,10 +177,23 @@ def _build_routes(service: Service) -> list[BaseRoute]:
 
 def build_face(service: Service) -> Face:
     """MLflow's protocol over a service."""
+
+    @cache
+    def make_calls() -> WebhookCalls:
+        from registry_tool.server.mlflow.webhooks import WebhookCalls
+
+        return WebhookCalls(service)
+
+    def deliver() -> None:
+        from registry_tool.server.webhooks.folder import find_folder
+
+        if find_folder(service, "mlflow").is_dir() and not service.options.read_only:
+            make_calls().begin()
+
     return Face(
         name="mlflow",
         prefixes=(_PREFIX, PROXY_PREFIX, _INFO, "/version"),
-        routes=_build_routes(service),
+        routes=_build_routes(service, make_calls),
         render_error=render_error,
         open_paths=frozenset({"/version", f"{_INFO}/server-info"}),
         stream_paths=(f"{PROXY_PREFIX}/artifacts/",),
@@ -182,6 +201,7 @@ def build_face(service: Service) -> Face:
             "registry_tool.server.mlflow.writes",
             "registry_tool.server.mlflow.artifacts",
         ),
+        begin=deliver,
         instructions=(
             "MLFLOW_REGISTRY_URI={url}",
             "MLFLOW_TRACKING_TOKEN=TOKEN  # where the server needs tokens",

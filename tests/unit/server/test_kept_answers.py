@@ -123,36 +123,48 @@ def _paths(kept: KeptAnswers, subject: Subject, state: Snapshot) -> list[str]:
 
 def test_answers_are_those_of_a_subject_and_a_state() -> None:
     kept, state, bob = KeptAnswers(), Snapshot(), Subject("Bob", "bob@example.org")
-    kept.keep(_scope("a"), ADA, state, _answer())
-    kept.keep(_scope("b"), bob, state, _answer())
+    kept.keep(_scope("a"), ADA, state, _answer(), published=state)
+    kept.keep(_scope("b"), bob, state, _answer(), published=state)
     assert (_paths(kept, ADA, state), _paths(kept, bob, state)) == (["a"], ["b"])
     assert _paths(kept, ADA, Snapshot()) == []
-    kept.keep(_scope("c"), ADA, (later := Snapshot()), _answer())
+    later = Snapshot()
+    kept.keep(_scope("c"), ADA, later, _answer(), published=later)
     assert (_paths(kept, ADA, later), _paths(kept, bob, state)) == (["c"], [])
+
+
+def test_a_state_with_proposals_is_that_of_its_subject() -> None:
+    kept, state, proposed = KeptAnswers(), Snapshot(), Snapshot()
+    bob = Subject("Bob", "bob@example.org")
+    kept.keep(_scope("a"), ADA, proposed, _answer(), published=state)
+    kept.keep(_scope("b"), bob, state, _answer(), published=state)
+    assert (_paths(kept, ADA, proposed), _paths(kept, bob, state)) == (["a"], ["b"])
+    assert (_paths(kept, ADA, state), _paths(kept, bob, proposed)) == ([], [])
 
 
 def test_their_size_is_bounded() -> None:
     kept, state = KeptAnswers(most=10_000, largest=4000), Snapshot()
-    kept.keep(_scope("a"), ADA, state, _answer(4000))
+    kept.keep(_scope("a"), ADA, state, _answer(4000), published=state)
     assert _paths(kept, ADA, state) == []
     for path in "abcd":
-        kept.keep(_scope(path), ADA, state, _answer(1000))
+        kept.keep(_scope(path), ADA, state, _answer(1000), published=state)
     assert _paths(kept, ADA, state) == ["a", "b", "c", "d"]
-    kept.keep(_scope("e"), ADA, state, _answer(1000))
+    kept.keep(_scope("e"), ADA, state, _answer(1000), published=state)
     assert _paths(kept, ADA, state) == ["e"]
 
 
 def test_only_good_answers_to_get_are_kept() -> None:
     kept, state = KeptAnswers(), Snapshot()
-    kept.keep(_scope("a", "HEAD"), ADA, state, _answer())
-    kept.keep(_scope("b"), ADA, state, Response(status_code=304, headers={"ETag": '"1"'}))
-    kept.keep(_scope("c"), ADA, state, Response(b"x"))
+    kept.keep(_scope("a", "HEAD"), ADA, state, _answer(), published=state)
+    kept.keep(
+        _scope("b"), ADA, state, Response(status_code=304, headers={"ETag": '"1"'}), published=state
+    )
+    kept.keep(_scope("c"), ADA, state, Response(b"x"), published=state)
     assert _paths(kept, ADA, state) == []
 
 
 def test_an_answer_is_sent_as_it_was() -> None:
     kept, state, sent = KeptAnswers(), Snapshot(), list[Message]()
-    kept.keep(_scope("a"), ADA, state, _answer(2, Vary="Authorization"))
+    kept.keep(_scope("a"), ADA, state, _answer(2, Vary="Authorization"), published=state)
     found = kept.find(_scope("a"), ADA, state)
 
     async def send(message: Message) -> None:

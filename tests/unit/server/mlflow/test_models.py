@@ -250,7 +250,9 @@ def test_what_a_subject_may_not_read_does_not_exist(make_registry: Callable[...,
         assert denied.said[:2] == (403, "PERMISSION_DENIED")
     with mlflow_wire(make_registry(small_registry(), name="b"), subject_with("write,delete")) as wire:  # fmt: skip
         done = wire.ask("DELETE", "registered-models/delete", name="nlp.lang-id")
-        assert done.said[:2] == (403, "PERMISSION_DENIED"), "a deletion needs a review"
+        assert done.status == 200, "a deletion needs a review, so it is proposed"
+        assert wire.ask("GET", "registered-models/get", name="nlp.lang-id").status == 404
+        assert wire.service.snapshot.models[ModelName("nlp", "lang-id")].state == "live"
 
 
 def test_an_unchanged_answer_is_not_sent_again(wire: MlflowWire) -> None:
@@ -374,3 +376,11 @@ def test_a_draft_of_another_client_is_pending_until_an_alias_seals_it(wire: Mlfl
     assert sealed.status == 200, sealed.data
     assert wire.version("lang-id", "1")["status"] == "READY"
     assert wire.version("lang-id", "1")["creation_timestamp"] == pending["creation_timestamp"]
+
+
+def test_a_version_equal_to_a_deleted_one_can_be_created(wire: MlflowWire) -> None:
+    add_model(wire, versions=1)
+    assert wire.ask("DELETE", "model-versions/delete", name="lang-id", version="1").status == 200
+    made = wire.ask("POST", "model-versions/create", name="lang-id", source=f"{SOURCE}/0")
+    assert made.status == 200, made.data
+    assert wire.version("lang-id", "2")["source"] == f"{SOURCE}/0"
