@@ -77,6 +77,7 @@ class Service:
 
     Attributes:
         public_url: The address that clients use, without a slash at its end; set when the server listens.
+        rpc_target: That of protocols over gRPC, without a scheme; empty where none is served.
         metrics: Counts requests.
         answers: Those of reads, until the registry changes.
     """
@@ -98,6 +99,7 @@ class Service:
         self.branch = branch
         self.options = options
         self.public_url = ""
+        self.rpc_target = ""
         self.metrics = RequestMetrics()
         self._uuids = UuidIndex()
         self.answers = KeptAnswers()
