@@ -140,6 +140,17 @@ def test_half_an_answer_is_none(sent: bytes) -> None:
         _send(url)
 
 
+def test_what_the_other_side_says_is_shown_without_control_characters() -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(10_000)
+        connection.sendall(b"\x1b[31m" + b"red" * 1000 + b"\r\n\r\n")
+
+    with _peer(serve) as url, pytest.raises(OutgoingRequestError) as found:
+        _send(url)
+    assert found.value.message.isprintable()
+    assert len(found.value.message) < 300
+
+
 @pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
 def test_time_is_bounded_as_a_whole_also_where_bytes_come(start: bytes) -> None:
     def serve(connection: socket.socket) -> None:
