@@ -106,6 +106,7 @@ class Guard:
         limits: Of requests.
         metrics: Counts requests.
         hosts: The values of ``Host`` that are accepted in addition to this machine's; None accepts every one.
+        rates: How many requests each subject may still make, where other servers count them too.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class Guard:
         limits: Limits,
         metrics: RequestMetrics,
         hosts: frozenset[str] | None = None,
+        rates: RateLimiter | None = None,
     ) -> None:
         self._app = app
         self._faces = faces
@@ -124,7 +126,7 @@ class Guard:
         self._limits = limits
         self._metrics = metrics
         self._hosts = hosts
-        self._rates = RateLimiter(limits.rate, limits.burst)
+        self._rates = rates or RateLimiter(limits.rate, limits.burst)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI, https://asgi.readthedocs.io/en/latest/specs/www.html."""
@@ -202,7 +204,8 @@ class Guard:
         if failure := failure or self._check_body(face, scope, headers):
             return failure
         scope.setdefault("state", {})
-        if scope["path"] in face.open_paths:
+        is_signed = scope["path"].startswith(face.signed_paths or ("\0",))
+        if is_signed or scope["path"] in face.open_paths:
             scope["state"]["subject"] = self._authenticator.anonymous
             return None
         try:

@@ -7,10 +7,10 @@ import contextlib
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import uvicorn
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-__all__ = ["Listener", "bind", "serve_until_stopped"]
+__all__ = ["Companion", "Listener", "bind", "serve_until_stopped"]
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _BACKLOG: Final = 2048
@@ -100,6 +100,22 @@ def check_certificate(certificate: Path, key: Path | None) -> None:
         ) from exc
 
 
+class Companion(Protocol):
+    """A server of another protocol, in the same event loop."""
+
+    async def bind(self) -> None:
+        """Take its port; what it raises ends the start."""
+        ...
+
+    async def start(self) -> None:
+        """Answer requests."""
+        ...
+
+    async def stop(self, grace: float) -> None:
+        """Complete what is running, for at most some seconds, and close the port."""
+        ...
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server; a signal ends it, and the process then exits by itself, so that the writer can finish."""
 
@@ -108,10 +124,12 @@ class _Server(uvicorn.Server):
         config: uvicorn.Config,
         on_started: Callable[[], None],
         on_stopping: Callable[[], None],
+        companions: Sequence[Companion] = (),
     ) -> None:
         super().__init__(config)
         self._on_started = on_started
         self._on_stopping = on_stopping
+        self._companions = companions
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """See ``uvicorn.Server``."""
@@ -120,9 +138,18 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See ``uvicorn.Server``."""
+        for one in self._companions:
+            await one.bind()
         await super().startup(sockets=sockets)
         if self.started:
+            for one in self._companions:
+                await one.start()
             self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See ``uvicorn.Server``."""
+        ending = [one.stop(_GRACE) for one in self._companions]
+        await asyncio.gather(super().shutdown(sockets=sockets), *ending)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -141,6 +168,7 @@ def serve_until_stopped(
     *,
     on_started: Callable[[], None] = lambda: None,
     on_stopping: Callable[[], None] = lambda: None,
+    companions: Sequence[Companion] = (),
 ) -> None:
     """Answer requests until the process gets SIGINT or SIGTERM; running requests are completed first.
 
@@ -149,6 +177,7 @@ def serve_until_stopped(
         listener: Where to listen.
         on_started: Called when the first request can be made.
         on_stopping: Called when the signal has come.
+        companions: Servers that start and stop with it.
     """
     if listener.certificate is not None:
         check_certificate(listener.certificate, listener.key)
@@ -170,7 +199,7 @@ def serve_until_stopped(
         ssl_keyfile=listener.key,
     )
 
-    server = _Server(config, on_started, on_stopping)
+    server = _Server(config, on_started, on_stopping, companions)
 
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve(sockets=[listener.socket]))

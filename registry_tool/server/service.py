@@ -14,6 +14,7 @@ from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
 from registry_tool.live.follow import LiveCatalog
 from registry_tool.live.ids import BRANCH_START
+from registry_tool.live.uuids import UuidIndex
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
 from registry_tool.server.kept_answers import KeptAnswers
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope as RequestScope
 
     from registry_tool.access.subjects import Scope, Subject
+    from registry_tool.live.records import Record
     from registry_tool.live.snapshot import Snapshot
     from registry_tool.manifests.data import Data
     from registry_tool.manifests.problems import JSON
@@ -75,6 +77,7 @@ class Service:
 
     Attributes:
         public_url: The address that clients use, without a slash at its end; set when the server listens.
+        rpc_target: That of protocols over gRPC, without a scheme; empty where none is served.
         metrics: Counts requests.
         answers: Those of reads, until the registry changes.
     """
@@ -96,7 +99,9 @@ class Service:
         self.branch = branch
         self.options = options
         self.public_url = ""
+        self.rpc_target = ""
         self.metrics = RequestMetrics()
+        self._uuids = UuidIndex()
         self.answers = KeptAnswers()
         self._writer = writer
         self._mode = mode
@@ -163,6 +168,10 @@ class Service:
             return 0
         author = _author(subject)
         return self._proposals.find_published(author, number, snapshot, is_artifact=is_artifact)
+
+    def find_uuid(self, snapshot: Snapshot, uuid: str) -> Record | None:
+        """The listed model, version or object of a snapshot with a UUID; None where there is none."""
+        return self._uuids.find(self.snapshot, snapshot, uuid.lower())
 
     @property
     def writes(self) -> bool:

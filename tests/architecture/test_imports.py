@@ -86,6 +86,10 @@ HOMES = {
     "starlette": {"server/"},
     "uvicorn": {"server/connections.py", "server/run.py"},
     "prometheus_client": {"server/metrics.py"},
+    "grpc": {"server/rpc/"},
+    "grpc_health": {"server/rpc/listener.py"},
+    "grpc_reflection": {"server/rpc/listener.py"},
+    "google": {"server/rpc/", "server/modelbox/"},
     "ruamel": {"manifests/yaml/", "scanning/documents.py"},
 }
 
