@@ -156,9 +156,7 @@ class Guard:
     ) -> None:
         try:
             headers = _Headers(scope)
-            waiting = self._authenticator.pending(headers.text(b"authorization"))
-            if waiting is not None:  # others wait for it too, so one that goes does not end it
-                await asyncio.shield(asyncio.wrap_future(waiting))
+            await self._wait_for_keys(face, scope, headers)
             failure = self._refuse(face, scope, headers)
             if failure is None:
                 await self._app(scope, self._limit(face, scope, headers, receive), send)
@@ -192,6 +190,14 @@ class Guard:
         is_file = scope["path"].startswith(face.stream_paths or ("\0",))
         most = self._limits.max_upload if is_file else self._limits.max_body
         return limited(receive, self._limits, most=most, is_file=is_file)
+
+    async def _wait_for_keys(self, face: Face, scope: Scope, headers: _Headers) -> None:
+        """Wait until the token of a request can be judged, if its issuer has to be asked for that."""
+        if scope["path"] in face.open_paths:
+            return
+        waiting = self._authenticator.pending(headers.text(b"authorization"))
+        if waiting is not None:  # others wait for it too, so a client that goes does not end it
+            await asyncio.shield(asyncio.wrap_future(waiting))
 
     def _refuse(self, face: Face, scope: Scope, headers: _Headers) -> Failure | None:
         """Why a request is refused whatever it asks for; else its subject is in ``scope["state"]["subject"]``."""
