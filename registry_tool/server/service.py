@@ -202,6 +202,14 @@ class Service:
             yield from (cloud_event(entry, source=source) for entry in at.events(base))
 
 
+def _prepare_live(live: LiveCatalog, branch: str) -> Callable[[Move], None]:
+    def moving(move: Move) -> None:
+        if move.branch == branch and move.before is not None:
+            live.prepare(move.before, move.steps())
+
+    return moving
+
+
 def _move_live(live: LiveCatalog, branch: str, proposals: Proposals) -> Callable[[Move], None]:
     def moved(move: Move) -> None:
         if move.branch != branch:
@@ -289,6 +297,7 @@ def _start_writer(
         mode=mode,
         committer=Person.parse(live.snapshot.server_committer),
         main=branch,
+        on_moving=_prepare_live(live, branch),
         on_moved=_move_live(live, branch, proposals),
         latest=lambda: live.snapshot.line.last_time,
         notify=options.notify,

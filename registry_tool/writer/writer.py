@@ -64,6 +64,8 @@ class Writer:
         mode: How requests are written; see ``choose_mode``.
         committer: Who writes the commits.
         main: The published branch, without ``refs/heads/``; by default the one that HEAD names.
+        on_moving: Called by the writer's thread with a move of its own while the commits are written to the disk, for what
+            can be prepared in that time. The move may not come about, and what it raises is ignored.
         on_moved: Called by the writer's thread with each move of a branch, its own and those of others, in their order and
             before the requests are answered. What it raises is a message to ``notify``, as the move has happened.
         latest: Gives the time of the newest published commit in milliseconds since 1970, where it is known exactly.
@@ -86,6 +88,7 @@ class Writer:
         mode: Mode = Mode("commit", push=False),  # noqa: B008 (a tuple)
         committer: Person = SERVER,
         main: str = "",
+        on_moving: Callable[[Move], None] = _ignore_move,
         on_moved: Callable[[Move], None] = _ignore_move,
         latest: Callable[[], int] = int,
         notify: Callable[[str], None] = ignore_message,
@@ -102,7 +105,7 @@ class Writer:
         pool = ObjectPool(git, repository.reader)
         published = main or str(head).removeprefix(BRANCHES)
         self._yard = Yard(
-            repository, mode, committer, published, on_moved, latest, notify, pool,
+            repository, mode, committer, published, on_moving, on_moved, latest, notify, pool,
             RefWatch(git, f"{BRANCHES}{published}"), RefMover(git, "registry serve"), Pusher(git, mode),
             AnsweredRequests(pool, str(committer)),
         )  # fmt: skip

@@ -8,7 +8,7 @@ such state; its entries have object ids, so that two states are compared by open
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from registry_tool.git.command import Git
@@ -16,7 +16,7 @@ from registry_tool.git.commit_tree import CommitTree, parse_tree_object
 from registry_tool.git.objects.pack_file import NewObject, write_pack
 from registry_tool.git.objects.reader import BlobReader
 from registry_tool.git.objects.tree_lines import TreeLines
-from registry_tool.git.objects.writer import ChangedFolder
+from registry_tool.git.objects.writer import ChangedFolder, do_nothing
 from registry_tool.git.tree import EXECUTABLE, FILE, FOLDER, SUBMODULE, Entry
 
 __all__ = ["ObjectPool", "PooledTree"]
@@ -158,14 +158,18 @@ class ObjectPool:
         self._gathered.add(oid)
         return True
 
-    def sync(self) -> None:
+    def sync(self, meanwhile: Callable[[], None] = do_nothing) -> None:
         """Write the added objects to the disk.
+
+        Args:
+            meanwhile: Called while the disk works, if there is anything to write. It must not raise.
 
         Raises:
             OperationalError: The disk is full, or the repository cannot be written to; nothing was written.
         """
         if self._new:
-            write_pack(self.git.shared_dir / "objects", self._new, self._algorithm)
+            place = self.git.shared_dir / "objects"
+            write_pack(place, self._new, self._algorithm, meanwhile=meanwhile)
             written, self._new = self._new, {}
             for oid, one in written.items():
                 self._keep(oid, one.kind, one.data)

@@ -160,6 +160,27 @@ def test_the_writer_says_what_it_committed(past: History) -> None:
     assert found.advance(base, [step]) is found.snapshot  # noticed by the follower first
 
 
+@pytest.mark.parametrize("prepared", ["4", "5"])
+def test_what_is_prepared_is_served_once_its_commits_are_on_the_branch(
+    past: History, monkeypatch: pytest.MonkeyPatch, prepared: str
+) -> None:
+    found = live(past.folder)
+    base = found.snapshot.commit
+    commit = past.commit(two("4"))
+    (step,) = read_steps(Repository.open(past.folder), commit, since=base)
+    other = Step("f" * 40, step.when, step.committer, step.claimed, step.files)
+    found.prepare(base, [step if prepared == "4" else other])
+    assert found.snapshot.commit == base
+    moves: list[str] = []
+    monkeypatch.setattr(
+        "registry_tool.live.moving.move",
+        lambda snapshot, steps, now: moves.append(snapshot.commit) or move(snapshot, steps, now),
+    )
+    found.advance(base, [step])
+    assert moves == ([] if prepared == "4" else [base])
+    assert as_data(found.snapshot) == as_data(live(past.folder).snapshot)
+
+
 def test_a_writer_that_was_overtaken(past: History) -> None:
     found = live(past.folder)
     base = found.snapshot.commit
