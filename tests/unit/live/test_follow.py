@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -172,10 +173,12 @@ def test_what_is_prepared_is_served_once_its_commits_are_on_the_branch(
     found.prepare(base, [step if prepared == "4" else other])
     assert found.snapshot.commit == base
     moves: list[str] = []
-    monkeypatch.setattr(
-        "registry_tool.live.moving.move",
-        lambda snapshot, steps, now: moves.append(snapshot.commit) or move(snapshot, steps, now),
-    )
+
+    def counted(snapshot: Snapshot, steps: Iterable[Step], now: int) -> Snapshot:
+        moves.append(snapshot.commit)
+        return move(snapshot, steps, now)
+
+    monkeypatch.setattr("registry_tool.live.moving.move", counted)
     found.advance(base, [step])
     assert moves == ([] if prepared == "4" else [base])
     assert as_data(found.snapshot) == as_data(live(past.folder).snapshot)
