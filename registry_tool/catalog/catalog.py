@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from registry_tool.catalog.documents import list_evidence, names_for, require
+from registry_tool.catalog.documents import find_plain_part, list_evidence, names_for, require
 from registry_tool.catalog.merged import current_evidence, merge_metrics, merged_metadata
 from registry_tool.git.tree import FOLDER
 from registry_tool.manifests.data import Data, last_values, records, text, texts
@@ -429,7 +429,7 @@ class Catalog:
 
     def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
         """Paths of manifests that may give one of the values to a unique field; all those that do are among them."""
-        return self.tree.grep(values, under=under)
+        return self.tree.grep(sorted(set(map(find_plain_part, values))), under=under)
 
     @cached_property
     def registry(self) -> Document | None:

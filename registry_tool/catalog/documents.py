@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from registry_tool.errors import InvalidManifestError
 from registry_tool.manifests.data import Data
@@ -14,9 +15,14 @@ if TYPE_CHECKING:
     from registry_tool.git.tree import Tree
     from registry_tool.manifests.document import Document
 
-__all__ = ["list_evidence", "names_for", "require"]
+__all__ = ["find_plain_part", "list_evidence", "names_for", "require"]
 
 _YAML = ".yaml"
+# Written as it is in each style of YAML; ASCII, because other letters may be escaped.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._/@-]+")
+_SHORTEST: Final = 3
+# In the name of the field: a shorter part of a value is in nearly every file.
+_FIELD: Final = "external"
 
 
 class _Documents(Protocol):
@@ -56,6 +62,12 @@ def list_evidence(
         found = catalog.document(f"{folder}/{name}", place)
         if found is not None and name.endswith(_YAML):
             yield found
+
+
+def find_plain_part(value: str) -> str:
+    """Text that each file contains which gives a value to a unique field, however it is quoted."""
+    longest = max(_PLAIN.findall(value), key=len, default="")
+    return longest if len(longest) >= _SHORTEST else _FIELD
 
 
 def names_for(version: str, targets: Mapping[str, str]) -> tuple[str, ...]:

@@ -7,12 +7,12 @@ and each model, and the catalog carries it on from one state of the registry to 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Final
 
 from registry_tool.catalog.catalog import Catalog, ModelView
 from registry_tool.catalog.shown_names import ShownNames, fold_title, make_slug
 from registry_tool.errors import NotFoundError, UsageError
+from registry_tool.git.tree import folders_with
 from registry_tool.manifests.data import text
 from registry_tool.manifests.layout import Place
 from registry_tool.names import DEFAULT_NAMESPACE, LATEST, ModelName, Reference, fold_model
@@ -22,7 +22,6 @@ __all__ = [
     "find_selectors",
     "find_shown_elsewhere",
     "is_model_taken",
-    "knows_titles",
     "model_slug",
     "read_title_reference",
     "shown_models",
@@ -31,8 +30,6 @@ __all__ = [
 
 _TITLE: Final = "title.yaml"
 _MORE: Final = 5
-# Models whose folders are opened for a new model without a title; more take longer than the rest of the check.
-_FEW: Final = 1_000
 
 
 def _title_in(catalog: Catalog, path: str, place: Place) -> str:
@@ -46,35 +43,36 @@ def _shown_model(catalog: Catalog, name: ModelName) -> str:
     entries = catalog.tree.folder(catalog.layout.model(name))
     if not entries:
         return ""
-    path = catalog.layout.title(name)
-    found = _title_in(catalog, path, Place("title", name)) if _TITLE in entries else ""
-    return found or name.name
+    return (_title_of_model(catalog, name) if _TITLE in entries else "") or name.name
+
+
+def _title_of_model(catalog: Catalog, name: ModelName) -> str:
+    return _title_in(catalog, catalog.layout.title(name), Place("title", name))
+
+
+def _read_shown_models(catalog: Catalog, namespace: str) -> ShownNames:
+    """How all models of a namespace are shown. Few have a title: only their folders are looked into."""
+    found = ShownNames()
+    names = {catalog.layout.model(name): name for name in catalog.model_names(namespace)}
+    titled = {*folders_with(catalog.tree, [*names], _TITLE)}
+    catalog.tree.prefetch(f"{folder}/{_TITLE}" for folder in sorted(titled))
+    for folder, name in names.items():
+        title = _title_of_model(catalog, name) if folder in titled else ""
+        found.set(name.name, title or name.name)
+    return found
 
 
 def shown_models(catalog: Catalog, namespace: str) -> ShownNames:
     """How the models of a namespace are shown, deleted ones included; read once for a catalog and those after it."""
     key = (namespace, "")
     known = catalog.shown.get(key)
-    if known is not None and not known.stale:
-        return known
     if known is None:
-        known = ShownNames()
-        names = list(catalog.model_names(namespace))
-        catalog.tree.prefetch(map(catalog.layout.model, names))
-    else:
-        names = [ModelName(namespace, name) for name in known.stale]
-    for name in names:
-        known.set(name.name, _shown_model(catalog, name))
+        known = catalog.shown[key] = _read_shown_models(catalog, namespace)
+    for stale in known.stale:
+        name = ModelName(namespace, stale)
+        known.set(stale, _shown_model(catalog, name))
     known.stale = frozenset()
-    catalog.shown[key] = known
     return known
-
-
-def knows_titles(catalog: Catalog, namespace: str) -> bool:
-    """True where the titles of a namespace are known, or quickly read; each model's folder has to be opened."""
-    if (namespace, "") in catalog.shown:
-        return True
-    return next(islice(catalog.model_names(namespace), _FEW, None), None) is None
 
 
 def shown_selectors(model: ModelView) -> ShownNames:

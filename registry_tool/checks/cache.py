@@ -62,7 +62,8 @@ def _oid(catalog: Catalog, path: str) -> str:
 def _parse(text: str) -> ModelVerdict:
     data = json.loads(text)
     claims = tuple(
-        UniqueValue(pool, value, path, tuple(at)) for pool, value, path, at in data["claims"]
+        UniqueValue(pool, value, path, tuple(at), *more)
+        for pool, value, path, at, *more in data["claims"]
     )
     findings = tuple(Finding(*fields) for fields in data["findings"])
     return ModelVerdict(findings, claims, data["files"], data["others"])

@@ -325,8 +325,18 @@ def _said_before(one: Finding, view: ChangeView, entry: Entry) -> Iterator[str]:
     if isinstance(rule, FileRule):
         yield from (hit.message for hit in rule.check(FileView(view.base, one.path, entry)))
     elif isinstance(rule, RegistryRule):
-        whole = RegistryView(view.base, (), (), Claims(), view.now, complete=False)
+        claims = _published_claims(view.base, one.path)
+        whole = RegistryView(view.base, (), (), claims, view.now, complete=False)
         yield from (hit.message for hit in rule.check(whole) if hit.path == one.path)
+
+
+def _published_claims(base: Catalog, path: str) -> Claims:
+    """The claims of a file as it is published, and all others to the same values."""
+    place = base.layout.locate(path)
+    document = None if place is None else base.document(path, place)
+    claims = Claims.of(() if document is None else [document])
+    claims.complete(base)
+    return claims
 
 
 def _open(files: Tree | Catalog) -> Catalog:

@@ -7,7 +7,7 @@ from typing import Final
 from registry_tool.catalog.catalog import Catalog, ModelView
 from registry_tool.catalog.resolve import find_model
 from registry_tool.catalog.shown_names import find_forbidden
-from registry_tool.catalog.titles import find_models, find_selectors, knows_titles
+from registry_tool.catalog.titles import find_models, find_selectors
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.errors import InvalidNameError, NotFoundError, RefusedError
 from registry_tool.manifests.data import text
@@ -55,13 +55,9 @@ def title_bytes(title: str) -> bytes:
 def check_model_title(catalog: Catalog, model: ModelName, shown: str) -> None:
     """Check that no other live model of the namespace is shown by a name.
 
-    For a name in a path the titles of a large namespace are not read; a check of everything compares them.
-
     Raises:
         RefusedError: One is.
     """
-    if shown == model.name and not knows_titles(catalog, model.namespace):
-        return
     others = [view for view in find_models(catalog, model.namespace, shown) if view.name != model]
     if others:
         raise RefusedError(

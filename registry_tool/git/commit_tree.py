@@ -51,6 +51,7 @@ __all__ = [
 _MOST_AHEAD: Final = 256 * 1024
 _MOST_FOLDERS: Final = 20_000
 _NO_FOLDER: Mapping[str, Entry] = {}
+_MANY: Final = 256  # objects that are asked for in one request
 _FEW_FOLDERS: Final = 4
 _FEW_OBJECTS: Final = 100
 _MODES: Final = {b"%o" % mode: mode for mode in (FILE, EXECUTABLE, SYMLINK, FOLDER, SUBMODULE)}
@@ -216,6 +217,18 @@ class CommitTree:
         found = self._reader.read(name, limit=limit)
         return found[2] if found is not None and found[1] == "blob" else None
 
+    def folders_with(self, folders: Sequence[str], name: str) -> Iterator[str]:
+        """See ``folders_with``; Git looks the name up in each, which takes a sixth of the time of their listings."""
+        if not self._is_whole:  # Git would fetch each file that it finds
+            self.prefetch(folders)
+            yield from (folder for folder in folders if name in self.folder(folder))
+            return
+        for start in range(0, len(folders), _MANY):
+            found = {folder: self.entry(folder) for folder in folders[start : start + _MANY]}
+            known = {f: one.oid for f, one in found.items() if one is not None and one.is_folder}
+            answers = self._reader.read_many([f"{oid}:{name}" for oid in known.values()], limit=0)
+            yield from (folder for folder, one in zip(known, answers, strict=True) if one)
+
     def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
         """See ``Tree.grep``; one ``git grep`` over the commit, which begins at once."""
         wanted = MultiPattern(needles)
@@ -378,7 +391,6 @@ class PickedTree(Folders):
 
 
 _NOTHING: Final[Mapping[str, Entry]] = {}
-_MANY: Final = 256  # files fetched in one request when they are read
 
 
 class RemoteTree(CommitTree):
@@ -447,6 +459,11 @@ class RemoteTree(CommitTree):
         while path and path not in self._gathered:
             path = path.rpartition("/")[0]
         return path in self._gathered
+
+    def folders_with(self, folders: Sequence[str], name: str) -> Iterator[str]:
+        """See ``folders_with``; a request for each level of folders."""
+        self._reach(set(folders))
+        return (folder for folder in folders if name in self.folder(folder))
 
     def _missing(self, folders: Iterable[str]) -> list[str]:
         """The missing objects at or below some folders."""

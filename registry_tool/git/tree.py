@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, takewhile
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 __all__ = [
     "DEEPEST",
@@ -25,6 +25,7 @@ __all__ = [
     "SYMLINK",
     "DictTree",
     "Entry",
+    "FolderSearch",
     "Folders",
     "MultiPattern",
     "OverlayTree",
@@ -32,6 +33,7 @@ __all__ = [
     "TreeChange",
     "blob_id",
     "differences",
+    "folders_with",
     "folds_to_git",
     "scan",
     "split",
@@ -151,6 +153,23 @@ class Tree(Protocol):
     def gather(self, folders: Iterable[str]) -> None:
         """Announce that most files of some folders will be read: those on a remote are fetched in one request."""
         ...
+
+
+@runtime_checkable
+class FolderSearch(Protocol):
+    """A tree that finds files of one name in many folders without their listings."""
+
+    def folders_with(self, folders: Sequence[str], name: str) -> Iterator[str]:
+        """See ``folders_with``."""
+        ...
+
+
+def folders_with(tree: Tree, folders: Sequence[str], name: str) -> Iterator[str]:
+    """Those of some folders in which there is a file or folder of a name, in their order."""
+    if isinstance(tree, FolderSearch):
+        return tree.folders_with(folders, name)
+    tree.prefetch(folders)
+    return (folder for folder in folders if name in tree.folder(folder))
 
 
 class TreeChange(NamedTuple):
@@ -389,6 +408,12 @@ class OverlayTree:
         for path in below:
             if path not in self._deletes and path not in self._holders:
                 yield path
+
+    def folders_with(self, folders: Sequence[str], name: str) -> Iterator[str]:
+        """See ``folders_with``."""
+        below = [folder for folder in folders if folder not in self._folders]
+        found = {*folders_with(self.base, below, name)}
+        return (f for f in folders if f in found or name in self._folders.get(f, ()))
 
     def prefetch(self, paths: Iterable[str]) -> None:
         """See ``Tree.prefetch``."""

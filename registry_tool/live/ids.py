@@ -82,12 +82,12 @@ class IdTable:
     firsts: array[int] = field(default_factory=lambda: array("q"))
     owners: array[int] = field(default_factory=lambda: array("q"))
 
-    def on_branch(self) -> IdTable:
-        """The ids for a branch: what it adds is numbered from ``BRANCH_START``."""
+    def on_branch(self, start: int = BRANCH_START) -> IdTable:
+        """The ids for a branch: what it adds is numbered from ``BRANCH_START``, or from a later start."""
         return replace(
             self,
-            next_id=max(self.next_id, BRANCH_START),
-            next_artifact=max(self.next_artifact, BRANCH_START),
+            next_id=max(self.next_id, BRANCH_START, start),
+            next_artifact=max(self.next_artifact, BRANCH_START, start),
         )
 
     def artifact_id(self, owner: str, label: str) -> Birth | None:

@@ -168,6 +168,10 @@ def _read_token(listing: RecordListing, token: str) -> tuple[Key, ...] | None:
     return tuple(key)
 
 
+def _id(record: Record) -> int:
+    return record.id
+
+
 class _Order:
     """The order of a listing."""
 
@@ -194,6 +198,14 @@ class _Order:
         for place in reversed(range(len(self._directions))):
             keyed.sort(key=lambda one: one[0][place], reverse=self._directions[place])
         return keyed
+
+    def sorted_group(self, records: list[Record]) -> list[Record]:
+        """Records that the first term does not tell apart, in order; most commits touch one object."""
+        if len(records) > 1:
+            records.sort(key=_id, reverse=self._directions[-1])
+            for term in reversed(self._terms[1:]):
+                records.sort(key=term.value, reverse=term.descending)
+        return records
 
     def after(
         self, keyed: list[tuple[tuple[Key, ...], Record]], last: tuple[Key, ...]
@@ -256,13 +268,21 @@ def _by_position(
         yield position, snapshot.records[number]
 
 
+def _first(one: tuple[int, Record]) -> int:
+    return one[0]
+
+
 def _grouped(
     snapshot: Snapshot, listing: RecordListing, order: _Order, last: tuple[Key, ...] | None
 ) -> Iterator[Record]:
     accept = listing.accept
-    for _, group in groupby(_by_position(snapshot, listing, last), key=lambda one: one[0]):
-        keyed = order.ordered(r for _, r in group if accept is None or accept(r))
-        yield from (r for _, r in (keyed if last is None else order.after(keyed, last)))
+    ends = None if last is None else _position(last)
+    for position, group in groupby(_by_position(snapshot, listing, last), key=_first):
+        records = [r for _, r in group if accept is None or accept(r)]
+        if position == ends and last is not None:
+            yield from (record for _, record in order.after(order.ordered(records), last))
+        else:
+            yield from order.sorted_group(records)
 
 
 def _in_place(

@@ -7,7 +7,9 @@ is made from it alone. Positions are those of commits on the line: see ``times.L
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
+from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
 from registry_tool.live.parts import decode
@@ -70,7 +72,13 @@ class Touched(NamedTuple):
         """
         if not kinds:
             return max(self.created, self.record, self.metadata, self.wire, self.status, self.title)
-        return max(self.created, *(self[_NUMBERS[kind]] for kind in kinds))
+        return max(_getter(kinds)(self))
+
+
+@cache
+def _getter(kinds: tuple[str, ...]) -> Callable[[Touched], tuple[int, ...]]:
+    """Takes the positions of some kinds, and that of the creation; protocols have a handful of them."""
+    return itemgetter(0, 0, *(_NUMBERS[kind] for kind in kinds))
 
 
 _NUMBERS: Final = {name: number for number, name in enumerate(Touched._fields)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from registry_tool.live.artifacts import (
@@ -17,7 +17,7 @@ from registry_tool.live.artifacts import (
     list_artifacts,
     wire_external_ids,
 )
-from registry_tool.live.ids import IdTable
+from registry_tool.live.ids import BRANCH_START, IdTable
 from registry_tool.live.indexes import Indexes
 from registry_tool.live.layers import Layers
 from registry_tool.live.parts import decode
@@ -102,12 +102,15 @@ class Snapshot:
         """The full id of the commit; empty before the first."""
         return self.line.tip
 
-    def on_branch(self) -> Snapshot:
+    def on_branch(self, start: int = BRANCH_START) -> Snapshot:
         """The same state as the start of a branch that is not published: what it adds has ids from ``BRANCH_START``.
 
         They are for as long as the branch is not merged; after that, the objects have ids of the published line.
+
+        Args:
+            start: The first id, where earlier ones were given before.
         """
-        return replace(self, ids=self.ids.on_branch())
+        return replace(self, ids=self.ids.on_branch(start))
 
     @cached_property
     def policy(self) -> Data:
@@ -198,7 +201,7 @@ class Snapshot:
 
     def scheme(self, model: ModelRecord) -> str:
         """The version scheme of a model."""
-        own = text(model.data, "version_scheme") if b"version_scheme" in model.record else ""
+        own = _read_scheme(model.record) if b"version_scheme" in model.record else ""
         return own or self.default_scheme
 
     def alias(self, model: ModelRecord, alias: str) -> VersionRecord | None:
@@ -365,6 +368,12 @@ class Snapshot:
             found.update(b"%d\0" % len(raw := _bytes(value)))
             found.update(raw)
         return found.hexdigest()
+
+
+@lru_cache(maxsize=10_000)
+def _read_scheme(record: bytes) -> str:
+    """The version scheme of a ``model.yaml``; asked for with each number of a version."""
+    return text(decode(record), "version_scheme")
 
 
 def _title(record: Record) -> Hashable:

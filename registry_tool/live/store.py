@@ -11,7 +11,7 @@ import gc
 import hashlib
 import os
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,6 +76,14 @@ class _Reader:
         start = self._at
         self._at = start + length
         return self._bytes[start : self._at]
+
+    def rest(self) -> tuple[bytes, int]:
+        """All the bytes, and where the next piece begins: for a loop that takes many; see ``go_on``."""
+        return self._bytes, self._at
+
+    def go_on(self, at: int) -> None:
+        """Take the next piece from here."""
+        self._at = at
 
     def files(self, rows: list[list[Any]]) -> Mapping[str, bytes]:
         return {name: self.take(length) for name, length in rows} if rows else NO_FILES
@@ -203,39 +211,48 @@ class _Loaded:
             yield record
 
     def _versions(self, models: list[ModelRecord]) -> Iterator[tuple[str, VersionRecord]]:
-        take, files = self._reader.take, self._reader.files
         homes = [self._layout.model(model.name) for model in models]
-        for row in self._head["versions"]:
-            (
-                number,
-                model,
-                version,
-                draft,
-                state,
-                title,
-                external_id,
-                touched,
-                size,
-                others,
-                free,
-                *names,
-            ) = row
-            aliases, tags = names
-            known = isinstance(model, int)
-            name = models[model].name if known else ModelName(*model)
-            record = VersionRecord(
-                number, name, version, draft, state, title, external_id, Touched(*touched),
-                take(size), files(others), take(free), tuple(aliases), tuple(tags),
-            )  # fmt: skip
-            key = f"{homes[model] if known else self._layout.model(name)}/versions/{version}"
-            if number:
-                self._add(key, record)
-                models[model].version_ids.append(number)
-            else:
+        for record, model in self._version_records([model.name for model in models]):
+            home = self._layout.model(record.model) if model is None else homes[model]
+            key = f"{home}/versions/{record.version}"
+            if model is None or not record.id:
                 yield key, record
+                continue
+            self._records[record.id] = record
+            self._births[key] = Birth(record.id, record.touched.created)
+            models[model].version_ids.append(record.id)
+        ids = sorted(
+            record.id for record in self._records.values() if type(record) is VersionRecord
+        )
+        self._ids["version"] = array("q", ids)
         for found in models:
             lost = found.all_ids[:]
             found.all_ids[:] = array("q", sorted([*found.version_ids, *lost]))
+
+    def _version_records(
+        self, names: Sequence[ModelName]
+    ) -> Iterator[tuple[VersionRecord, int | None]]:
+        """The records, each with the place of its model; in one loop, which is most of a start."""
+        body, at = self._reader.rest()
+        shared: dict[str, str] = {}
+        share, new = shared.setdefault, tuple.__new__
+        for row in self._head["versions"]:
+            number, model, version, draft, state, title, external_id, touched, *sizes = row
+            size, others, free, aliases, tags = sizes
+            name = names[model] if model.__class__ is int else ModelName(*model)
+            record, at = body[at : at + size], at + size
+            files = NO_FILES
+            if others:
+                files = {}
+                for file, length in others:
+                    files[share(file, file)], at = body[at : at + length], at + length
+            kept, at = body[at : at + free], at + free
+            found = new(VersionRecord, (
+                number, name, share(version, version), draft, share(state, state), title, external_id,
+                new(Touched, touched), record, files, kept, tuple(aliases), tuple(tags),
+            ))  # fmt: skip
+            yield found, model if model.__class__ is int else None
+        self._reader.go_on(at)
 
     def _objects(self) -> Iterator[ObjectRecord]:
         for row in self._head["objects"]:

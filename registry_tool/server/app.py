@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import Router
 
 from registry_tool.server.events import EventFeed
-from registry_tool.server.faces import Face, Failure
+from registry_tool.server.faces import Face, FixedPaths, describe_missing
 from registry_tool.server.guard import Guard
 from registry_tool.server.plain import plain_face
-from registry_tool.server.sealing import Sealer
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from registry_tool.server.service import Service
 
 __all__ = ["build_app"]
+
+# Seconds after the start in which only requests are answered.
+_QUIET: Final = 1.0
 
 
 class _NotFound:
@@ -37,29 +40,69 @@ class _NotFound:
             return
         path = scope["path"]
         face = next(one for one in self._faces if one.owns(path) or not one.prefixes)
-        failure = Failure(404, "not_found", f"there is nothing at {path[:200]!a}: not found")
-        await face.render_error(failure)(scope, receive, send)
+        await face.render_error(describe_missing(path))(scope, receive, send)
 
 
-class _FixedPaths:
-    """Finds the route of a path without parameters at once; Starlette's router tries one after the other.
+class _KeptFirst:
+    """Sends an answer that is kept; every other request goes on.
 
     Args:
-        routes: All routes.
-        router: Answers every other request.
+        service: Keeps answers.
+        app: Answers the other requests.
     """
 
-    def __init__(self, routes: Sequence[BaseRoute], router: ASGIApp) -> None:
-        fixed = (one for one in routes if isinstance(one, Route) and "{" not in one.path)
-        self._routes = {one.path: one for one in fixed}
-        self._router = router
+    def __init__(self, service: Service, app: ASGIApp) -> None:
+        self._service = service
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = self._routes.get(scope["path"]) if scope["type"] == "http" else None
-        if found is None or scope.get("root_path"):
-            await self._router(scope, receive, send)
-            return
-        await found.handle({**scope, "path_params": {}}, receive, send)
+        subject = scope["state"].get("subject") if scope["type"] == "http" else None
+        if subject is not None:
+            snapshot = self._service.snapshot_for(subject)
+            kept = self._service.answers.find(scope, subject, snapshot)
+            if kept is not None:
+                await kept.send(scope, send)
+                return
+        await self._app(scope, receive, send)
+
+
+async def _prepare(service: Service, faces: Sequence[Face]) -> None:
+    """Import and begin what no start needs, before a client has to wait for it."""
+    await asyncio.sleep(_QUIET)
+    service.begin_writing()
+    for name in (name for face in faces for name in face.late_imports):
+        await asyncio.to_thread(import_module, name)
+
+
+async def _seal_drafts(service: Service) -> None:
+    await asyncio.sleep(_QUIET)
+    from registry_tool.server.sealing import Sealer
+
+    await Sealer(service).run()
+
+
+def _make_lifespan(
+    service: Service, faces: Sequence[Face], feed: EventFeed
+) -> Callable[[object], AbstractAsyncContextManager[None]]:
+    """What runs from before the first request until after the last one."""
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+
+        def moved(_: Snapshot, __: Snapshot) -> None:
+            loop.call_soon_threadsafe(feed.notify)
+
+        service.live.listen(moved)
+        service.on_stopping(lambda: loop.call_soon_threadsafe(feed.close))
+        tasks = [asyncio.create_task(_prepare(service, faces))]
+        if service.writes:
+            tasks.append(asyncio.create_task(_seal_drafts(service)))
+        yield
+        for task in tasks:
+            task.cancel()
+
+    return lifespan
 
 
 def build_app(
@@ -82,29 +125,15 @@ def build_app(
     feed = EventFeed(service.events_between, lambda: service.snapshot.commit)
     everything = [*faces, plain_face(service, feed)]
 
-    @asynccontextmanager
-    async def lifespan(_: object) -> AsyncIterator[None]:
-        loop = asyncio.get_running_loop()
-
-        def moved(_: Snapshot, __: Snapshot) -> None:
-            loop.call_soon_threadsafe(feed.notify)
-
-        service.live.listen(moved)
-        service.on_stopping(lambda: loop.call_soon_threadsafe(feed.close))
-        sealing = asyncio.create_task(Sealer(service).run()) if service.publishes else None
-        yield
-        if sealing is not None:
-            sealing.cancel()
-
     routes = [one for face in everything for one in face.routes]
     router = Router(
         routes,
         redirect_slashes=False,
         default=_NotFound(everything),
-        lifespan=lifespan,
+        lifespan=_make_lifespan(service, faces, feed),
     )
     return Guard(
-        _FixedPaths(routes, router),
+        _KeptFirst(service, FixedPaths(routes, router)),
         faces=everything,
         authenticator=authenticator,
         limits=limits,

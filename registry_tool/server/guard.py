@@ -12,6 +12,7 @@ import ipaddress
 import logging
 import math
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.errors import ErrorCode, OperationalError, RegistryError
@@ -25,12 +26,12 @@ from registry_tool.server.limits import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from registry_tool.access.authenticate import Authenticator
-    from registry_tool.server.metrics import RequestMetrics
+    from registry_tool.server.metrics import RequestMetrics, SeenRequest
 
 __all__ = ["STATUSES", "Guard", "failure_for", "is_local_host"]
 
@@ -62,6 +63,7 @@ def failure_for(error: RegistryError) -> Failure:
     return Failure(STATUSES[error.code], error.code, str(error), headers)
 
 
+@lru_cache(maxsize=64)
 def is_local_host(host: str) -> bool:
     """True for a ``Host`` header that names this machine: localhost or a loopback address, with or without a port."""
     match = _HOST.fullmatch(host)
@@ -74,9 +76,23 @@ def is_local_host(host: str) -> bool:
         return False
 
 
-def _header(scope: Scope, name: bytes) -> str:
-    found: Iterable[tuple[bytes, bytes]] = scope["headers"]
-    return next((value.decode("latin-1") for key, value in found if key == name), "")
+class _Headers:
+    """The headers of a request; of several with one name the first counts."""
+
+    __slots__ = ("_found", "count")
+
+    def __init__(self, scope: Scope) -> None:
+        headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+        self._found: Mapping[bytes, bytes] = dict(reversed(headers))
+        self.count = len(headers)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def text(self, name: bytes) -> str:
+        """The value of a header; empty where there is none."""
+        found = self._found.get(name)
+        return "" if found is None else found.decode("latin-1")
 
 
 class Guard:
@@ -118,25 +134,26 @@ class Guard:
             await send({"type": "websocket.close", "code": 1000})
             return
         face = next(one for one in self._faces if one.owns(scope["path"]) or not one.prefixes)
-        with self._metrics.request(face.name, scope["method"]) as seen:
+        seen = self._metrics.begin(face.name, scope["method"])
 
-            async def send_once(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    seen.status = message["status"]
-                await send(message)
+        async def send_once(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen.status = message["status"]
+            await send(message)
 
+        try:
             await self._answer(face, scope, receive, send_once, seen)
+        finally:
+            self._metrics.end(seen)
 
     async def _answer(
-        self, face: Face, scope: Scope, receive: Receive, send: Send, seen: RequestMetrics.Seen
+        self, face: Face, scope: Scope, receive: Receive, send: Send, seen: SeenRequest
     ) -> None:
         try:
-            failure = self._refuse(face, scope)
+            headers = _Headers(scope)
+            failure = self._refuse(face, scope, headers)
             if failure is None:
-                is_file = scope["path"].startswith(face.stream_paths or ("\0",))
-                most = self._limits.max_upload if is_file else self._limits.max_body
-                body = limited(receive, self._limits, most=most, is_file=is_file)
-                await self._app(scope, body, send)
+                await self._app(scope, self._limit(face, scope, headers, receive), send)
                 return
         except RegistryError as exc:
             failure = failure_for(exc)
@@ -153,59 +170,71 @@ class Guard:
             )
         if seen.status:
             raise ConnectionError("the answer had already begun")
-        headers = {"Connection": "close"} if failure.status in {408, 413} else {}
+        ending = {"Connection": "close"} if failure.status in {408, 413} else {}
         response = face.render_error(failure)
-        response.headers.update({**failure.headers, **headers})
+        response.headers.update({**failure.headers, **ending})
         await response(scope, receive, send)
 
-    def _refuse(self, face: Face, scope: Scope) -> Failure | None:
+    def _limit(self, face: Face, scope: Scope, headers: _Headers, receive: Receive) -> Receive:
+        """The body of a request, within its limits."""
+        if not _has_body(headers):
+            return receive
+        is_file = scope["path"].startswith(face.stream_paths or ("\0",))
+        most = self._limits.max_upload if is_file else self._limits.max_body
+        return limited(receive, self._limits, most=most, is_file=is_file)
+
+    def _refuse(self, face: Face, scope: Scope, headers: _Headers) -> Failure | None:
         """Why a request is refused whatever it asks for; else its subject is in ``scope["state"]["subject"]``."""
         if scope["method"] not in _METHODS:
             return Failure(405, "method", f"the method {scope['method']} is not allowed")
         is_open = self._authenticator.anonymous is not None
-        failure = self._check_origin(scope) if is_open else None
-        if failure := failure or self._check_body(face, scope):
+        failure = self._check_origin(scope, headers) if is_open else None
+        if failure := failure or self._check_body(face, scope, headers):
             return failure
         scope.setdefault("state", {})
         if scope["path"] in face.open_paths:
             scope["state"]["subject"] = self._authenticator.anonymous
             return None
         try:
-            subject = self._authenticator.subject(_header(scope, b"authorization"))
+            subject = self._authenticator.subject(headers.text(b"authorization"))
         except OperationalError as exc:  # of the token file; its path is no business of a client
             _LOG.error("%s", exc)
             message = "the server cannot read its tokens; its log has the details"
             return Failure(503, "unavailable", message, {"Retry-After": "1"})
         scope["state"]["subject"] = subject
         if wait := self._rates.wait_for(subject.email):
-            headers = {"Retry-After": str(math.ceil(wait))}
-            return Failure(429, "busy", "too many requests; try again later", headers)
+            later = {"Retry-After": str(math.ceil(wait))}
+            return Failure(429, "busy", "too many requests; try again later", later)
         return None
 
-    def _check_origin(self, scope: Scope) -> Failure | None:
-        host = _header(scope, b"host")
-        if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+    def _check_origin(self, scope: Scope, headers: _Headers) -> Failure | None:
+        host = headers.text(b"host")
+        if (
+            len(headers) < headers.count
+            and sum(name == b"host" for name, _ in scope["headers"]) > 1
+        ):
             return Failure(400, "usage", "the request has several Host headers")
         if not is_local_host(host) and self._hosts is not None and host not in self._hosts:
             return Failure(403, "forbidden", f"this server does not serve the host {host!a}")
-        origin = _header(scope, b"origin")
+        origin = headers.text(b"origin")
         if origin and origin.partition("://")[2] != host:
             return Failure(403, "forbidden", f"requests from pages of {origin!a} are not accepted")
         return None
 
-    def _check_body(self, face: Face, scope: Scope) -> Failure | None:
+    def _check_body(self, face: Face, scope: Scope, headers: _Headers) -> Failure | None:
+        if headers.text(b"content-encoding") not in {"", "identity"}:
+            return Failure(415, "media_type", "compressed bodies are not accepted")
+        if not _has_body(headers):
+            return None
         is_file = scope["path"].startswith(face.stream_paths or ("\0",))
-        length = _header(scope, b"content-length")
+        length = headers.text(b"content-length")
         most = self._limits.max_upload if is_file else self._limits.max_body
         if length.isdigit() and int(length) > most:
             return Failure(
                 413, "too_large", f"the body has {length} bytes; at most {most} are accepted"
             )
-        if _header(scope, b"content-encoding") not in {"", "identity"}:
-            return Failure(415, "media_type", "compressed bodies are not accepted")
-        has_body = length not in {"", "0"} or _header(scope, b"transfer-encoding") != ""
-        if has_body and not is_file and face.media_types:
-            media_type = _header(scope, b"content-type").partition(";")[0].strip().lower()
+        if not is_file and face.media_types:
+            media_type = headers.text(b"content-type").partition(";")[0].strip().lower()
             if media_type not in face.media_types:
                 expected = " or ".join(sorted(face.media_types))
                 return Failure(
@@ -214,3 +243,10 @@ class Guard:
                     f"the body has the type {media_type!a}; {expected} is required",
                 )
         return None
+
+
+def _has_body(headers: _Headers) -> bool:
+    """True for a request that sends a body."""
+    return (
+        headers.text(b"content-length") not in {"", "0"} or headers.text(b"transfer-encoding") != ""
+    )

@@ -14,16 +14,21 @@ from typing import Final
 
 from registry_tool.errors import OfflineError, OperationalError, RegistryError
 from registry_tool.git.command import Git, GitCommandError, clone_bare
+from registry_tool.git.ref_watch import FolderWatch
 from registry_tool.git.remote.clone import REFSPECS, lock_clone, staging_folder
 from registry_tool.git.remote.clone_cache import check_url
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.remote.url import build_settings, shown_url, stored_url, without_credentials
 from registry_tool.git.revisions import find_tip
+from registry_tool.writer.branch_names import PROPOSALS
 
 __all__ = ["OwnClone", "open_own_clone"]
 
 _INTERVAL: Final = 0.7  # others' commits are served within a second
 _LONGEST_PAUSE: Final = 30.0
+_PROPOSALS: Final = f"{BRANCHES}{PROPOSALS}"
+_TRACKING: Final = "refs/remotes/origin/"
+_MOST_AT_ONCE: Final = 500  # branches in one command
 _QUIET: Final = ("--quiet", "--no-auto-maintenance", "--no-write-fetch-head", "--no-tags")
 
 
@@ -78,6 +83,7 @@ class OwnClone:
         self.git = git
         self.shown = shown
         self._trouble = ""
+        self._proposals = FolderWatch(git, _PROPOSALS)
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -94,36 +100,62 @@ class OwnClone:
         """
         self.git.run("fetch", *_QUIET, "--prune", "origin", *REFSPECS)
 
-    def follow_branch(self, ref: str) -> bool:
-        """Bring one branch to where it is on the remote, unless it moves here meanwhile; True where it moved.
+    def follow_branches(self, ref: str) -> bool:
+        """Bring a branch, and those with proposals, to where they are on the remote; True where one moved.
+
+        One that moves here meanwhile stays; a proposal that was deleted there is deleted here.
 
         Raises:
             GitError: The remote cannot be reached.
         """
-        here = find_tip(
-            self.git, ref
-        )  # read first: what the writer pushes later is newer than what the remote says now
-        said = self.git.run("ls-remote", "--quiet", "origin", ref).decode().split()
-        there = said[0] if said else ""
-        if not there or there == here:
+        # Read first: what the writer pushes later is newer than what the remote says now.
+        here = {f"{_PROPOSALS}{name}": oid for name, oid in self._proposals.tips().items()}
+        if tip := find_tip(self.git, ref):
+            here[ref] = tip
+        there = self._list_remote(ref)
+        if ref not in there:
             return False
-        tracking = f"refs/remotes/origin/{ref.removeprefix(BRANCHES)}"
-        self.git.run("fetch", *_QUIET, "origin", f"+{ref}:{tracking}")
-        newest = find_tip(self.git, tracking)
-        if newest is None or newest == here:
+        changed = [name for name in there if there[name] != here.get(name)][:_MOST_AT_ONCE]
+        gone = [name for name in here if name not in there]
+        if not changed and not gone:
             return False
+        if changed:
+            names = {name: f"{_TRACKING}{name.removeprefix(BRANCHES)}" for name in changed}
+            self.git.run("fetch", *_QUIET, "origin", *(f"+{n}:{at}" for n, at in names.items()))
+        moved = [self._move(name, here.get(name, "")) for name in changed]
+        moved += [self._update("-d", name, here[name]) for name in gone]
+        return any(moved)
+
+    def _list_remote(self, ref: str) -> dict[str, str]:
+        said = self.git.run("ls-remote", "--quiet", "origin", ref, f"{_PROPOSALS}*")
+        lines = (
+            line.partition("\t") for line in said.decode(errors="surrogateescape").splitlines()
+        )
+        found = {name: oid for oid, _, name in lines}
+        return {
+            name: oid
+            for name, oid in found.items()
+            if name == ref
+            or (name.startswith(_PROPOSALS) and "/" not in name.removeprefix(_PROPOSALS))
+        }
+
+    def _move(self, name: str, here: str) -> bool:
+        newest = find_tip(self.git, f"{_TRACKING}{name.removeprefix(BRANCHES)}")
+        return newest not in {None, here} and self._update(name, str(newest), here)
+
+    def _update(self, *arguments: str) -> bool:
         try:
-            self.git.run("update-ref", "-m", "registry serve: fetch", ref, newest, here or "")
+            self.git.run("update-ref", "-m", "registry serve: fetch", *arguments)
         except GitCommandError:
             return False  # the writer has moved it
         return True
 
     def start(self, ref: str, on_moved: Callable[[], object]) -> None:
-        """Follow a branch, in a thread, until ``close``.
+        """Follow a branch and those with proposals, in a thread, until ``close``.
 
         Args:
             ref: Its full name.
-            on_moved: Called by the thread when the branch has moved.
+            on_moved: Called by the thread when the branch, or one with proposals, has moved.
         """
         self._thread = threading.Thread(
             target=self._follow, args=(ref, on_moved), name="followed remote", daemon=True
@@ -134,7 +166,7 @@ class OwnClone:
         pause = _INTERVAL
         while not self._stopped.wait(pause):
             try:
-                if self.follow_branch(ref):
+                if self.follow_branches(ref):
                     on_moved()
             except RegistryError as exc:
                 self._trouble = f"{self.shown} cannot be fetched: {without_credentials(str(exc))}"

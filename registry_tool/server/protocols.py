@@ -91,7 +91,7 @@ def _build_faces(service: Service, protocols: Sequence[Protocol]) -> list[Face]:
 
 
 def _authenticator(service: Service, options: ServerOptions) -> Authenticator:
-    from registry_tool.api.changes.publish import Person
+    from registry_tool.api.changes.person import Person
     from registry_tool.git.commit import identity
     from registry_tool.server.guard import is_local_host
 

@@ -44,7 +44,8 @@ class Sealer:
     """Seals the drafts of a served registry: ``seal: {after: …}`` of ``serve.yaml`` after their last change.
 
     Drafts that clients of a protocol wrote are sealed after 10 minutes by default; those of people only where ``serve.yaml``
-    says so. Time never seals a draft without a model artifact, or one that a client archived.
+    says so. Time never seals a draft without a model artifact, or one that a client archived. Where requests are proposed, so
+    is this, once the draft is published.
 
     Args:
         service: The registry.
@@ -64,7 +65,9 @@ class Sealer:
 
     def list_due(self, now: int) -> Iterator[VersionRecord]:
         """The drafts that time seals at a moment, in milliseconds since 1970."""
-        snapshot = self._service.snapshot
+        author = Person.parse(self._service.snapshot.server_committer)
+        # What it has proposed to seal is not proposed again.
+        snapshot = self._service.view_by(author).snapshot
         after = text(member(snapshot.policy, "seal"), "after")
         for number in snapshot.indexes.find("version", "draft", _draft_mark, wanted=True):
             record = snapshot.records[number]
@@ -84,7 +87,7 @@ class Sealer:
             reference = Reference(record.model, record.version)
             author = Person.parse(self._service.snapshot.server_committer)
             try:
-                await self._service.write(WriteRequest(seal(reference), author))
+                written = await self._service.write(WriteRequest(seal(reference), author))
             except BusyError:
                 break  # it is tried again
             except RegistryError as exc:
@@ -92,4 +95,6 @@ class Sealer:
                 self._service.options.notify(f"{reference} is not sealed: {exc}")
             else:
                 sealed.append(reference)
+                if written.proposed:  # where a person rejects it, it is not proposed again
+                    self._refused[record.id] = record
         return sealed

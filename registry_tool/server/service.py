@@ -12,24 +12,29 @@ from registry_tool.api.registry import Registry, open_registry
 from registry_tool.errors import ForbiddenError, GitError, NotFoundError, UsageError
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
-from registry_tool.integrations.cloudevents import cloud_event, derive_source
 from registry_tool.live.follow import LiveCatalog
+from registry_tool.live.ids import BRANCH_START
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
+from registry_tool.server.kept_answers import KeptAnswers
+from registry_tool.server.late_writer import LateWriter
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals
-from registry_tool.writer.modes import choose_mode
+from registry_tool.server.views import SubjectView
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
-from registry_tool.writer.writer import Writer
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from starlette.responses import Response
+    from starlette.types import Scope as RequestScope
 
     from registry_tool.access.subjects import Scope, Subject
     from registry_tool.live.snapshot import Snapshot
     from registry_tool.manifests.data import Data
     from registry_tool.manifests.problems import JSON
     from registry_tool.server.own_clone import OwnClone
+    from registry_tool.writer.writer import Writer
 
 __all__ = ["Service", "ServiceOptions", "open_service"]
 
@@ -66,18 +71,19 @@ class Service:
         options: How it is served.
         mode: How requests are written: ``commit``, ``branch``, ``propose`` or ``read-only``.
         clone: The server's own clone, where it serves a URL.
-        proposals: What is proposed and not merged.
+        proposals: What is proposed and not merged; None where no one looks.
 
     Attributes:
         public_url: The address that clients use, without a slash at its end; set when the server listens.
         metrics: Counts requests.
+        answers: Those of reads, until the registry changes.
     """
 
     def __init__(
         self,
         registry: Registry,
         live: LiveCatalog,
-        writer: Writer | None,
+        writer: LateWriter | None,
         branch: str,
         options: ServiceOptions,
         *,
@@ -91,10 +97,11 @@ class Service:
         self.options = options
         self.public_url = ""
         self.metrics = RequestMetrics()
+        self.answers = KeptAnswers()
         self._writer = writer
         self._mode = mode
         self._clone = clone
-        self._proposals = proposals or Proposals()
+        self._proposals = proposals
         self._stopping: list[Callable[[], object]] = []
 
     def on_stopping(self, listener: Callable[[], object]) -> None:
@@ -109,9 +116,10 @@ class Service:
     @property
     def trouble(self) -> str:
         """Why the server may be behind its repository, or refuses writes; empty where it does neither."""
-        if self._writer is not None and self._writer.failure is not None:
-            return "the writer has stopped, and every write is refused; restart the server"
-        return self.live.trouble or ("" if self._clone is None else self._clone.trouble)
+        written = "" if self._writer is None else self._writer.trouble
+        proposals = "" if self._proposals is None else self._proposals.trouble
+        clone = "" if self._clone is None else self._clone.trouble
+        return written or self.live.trouble or clone or proposals
 
     def stop(self) -> None:
         """Say that the server begins to stop."""
@@ -123,14 +131,34 @@ class Service:
         """The state that is served now; a request takes it once."""
         return self.live.snapshot
 
-    def snapshot_for(self, subject: Subject) -> Snapshot:
+    def view_for(self, subject: Subject) -> SubjectView:
         """The state that a subject sees: the published one, with what the subject has proposed."""
-        return self._proposals.snapshot(Person(subject.name, subject.email), self.snapshot)
+        return self.view_by(_author(subject))
+
+    def view_by(self, author: Person) -> SubjectView:
+        """The same for the author of a commit."""
+        published = self.snapshot
+        if self._proposals is None or not self._proposals.exist:
+            return SubjectView(published, published.commit)
+        return self._proposals.view(author, published)
+
+    def snapshot_for(self, subject: Subject) -> Snapshot:
+        """The state of ``view_for``."""
+        return self.view_for(subject).snapshot
+
+    def find_published(
+        self, subject: Subject, number: int, snapshot: Snapshot, *, is_artifact: bool = False
+    ) -> int:
+        """The id that an object has now, which had another one while the subject proposed it; 0 where it is not known."""
+        if self._proposals is None or number < BRANCH_START:
+            return 0
+        author = _author(subject)
+        return self._proposals.find_published(author, number, snapshot, is_artifact=is_artifact)
 
     @property
-    def publishes(self) -> bool:
-        """True where a write is on the published branch when it is answered."""
-        return self._mode == "commit"
+    def writes(self) -> bool:
+        """True where requests can write; False for a replica."""
+        return self._writer is not None
 
     @property
     def policy(self) -> Data:
@@ -169,7 +197,35 @@ class Service:
         if self._writer is None:
             where = self.options.writer_url
             raise ForbiddenError(_NO_WRITER, remedy=f"write to {where}" if where else "")
-        return await asyncio.wrap_future(self._writer.submit(request))
+        writer = await asyncio.wrap_future(self._writer.begin())
+        written = await asyncio.wrap_future(writer.submit(request))
+        if written.proposed and self._proposals is not None:
+            self._proposals.note(written.branch, written.notes)
+        return written
+
+    def begin_writing(self) -> None:
+        """Make the writer, before a client has to wait for it."""
+        if self._writer is not None:
+            self._writer.begin()
+
+    def keep_answer(
+        self, scope: RequestScope, subject: Subject, snapshot: Snapshot, answer: Response
+    ) -> None:
+        """Keep the answer to a read until the subject sees another state; see ``KeptAnswers.keep``."""
+        self.answers.keep(scope, subject, snapshot, answer, published=self.snapshot)
+
+    def describe_proposal(self, written: Written, subject: Subject) -> dict[str, str]:
+        """Headers that say that a write was proposed; none where it is published."""
+        if not written.proposed or self._proposals is None:
+            return {}
+        branches = self._proposals.list_open(_author(subject))
+        if written.branch not in branches:  # a repeated request, whose proposal is merged
+            return {}
+        stuck = [name for name, is_stuck in branches.items() if is_stuck]
+        return {
+            "Registry-Proposal": written.branch,
+            **({"Registry-Proposal-Conflict": " ".join(stuck)} if stuck else {}),
+        }
 
     def describe(self, subject: Subject) -> dict[str, JSON]:
         """What ``/status`` shows to a subject: counts and problems of what it may see."""
@@ -189,6 +245,9 @@ class Service:
             "waiting_writes": 0 if self._writer is None else self._writer.waiting,
             "trouble": self.trouble,
             "problems": problems,
+            "proposals": []
+            if self._proposals is None
+            else self._proposals.describe(lambda path: is_visible(path, subject)),
         }
 
     def events_between(self, base: str | None, head: str) -> Iterable[dict[str, JSON]]:
@@ -197,6 +256,8 @@ class Service:
         Raises:
             NotFoundError: There is no such commit.
         """
+        from registry_tool.integrations.cloudevents import cloud_event, derive_source
+
         with open_registry(self.registry.repository.source, ref=head) as at:
             source = derive_source(at.catalog)
             yield from (cloud_event(entry, source=source) for entry in at.events(base))
@@ -210,17 +271,30 @@ def _prepare_live(live: LiveCatalog, branch: str) -> Callable[[Move], None]:
     return moving
 
 
+def _author(subject: Subject) -> Person:
+    return Person(subject.name, subject.email)
+
+
 def _move_live(live: LiveCatalog, branch: str, proposals: Proposals) -> Callable[[Move], None]:
     def moved(move: Move) -> None:
         if move.branch != branch:
-            proposals.add(move, live.snapshot)
+            proposals.add(move)
             return
         if move.foreign or move.before is None:
             live.look()
         else:
+            proposals.publish(move)
             live.advance(move.before, move.steps())
 
     return moved
+
+
+def _looking(live: LiveCatalog, proposals: Proposals) -> Callable[[], None]:
+    def look() -> None:
+        live.look()
+        proposals.wake()
+
+    return look
 
 
 def _open_source(source: str | Path, options: ServiceOptions, stack: ExitStack) -> OwnClone | None:
@@ -263,23 +337,36 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         branch = head.removeprefix(BRANCHES)
         live = LiveCatalog(registry.repository, head, folder=cache_folder() / _CACHE)
         stack.callback(live.close)
-        writer, mode, proposals = None, "read-only", Proposals()
+        watching = _open_again(registry, clone, stack)
+        proposals = Proposals(watching, lambda: live.snapshot)
+        stack.callback(proposals.close)
+        live.listen(lambda _, new: proposals.published_moved(new))
+        writer, mode = None, "read-only"
         if not options.read_only:
-            writing = Repository(git if clone is None else clone.git, source=str(folder))
-            stack.callback(writing.close)
-            writer, mode = _start_writer(
+            writing = _open_again(registry, clone, stack)
+            writer, mode = _prepare_writer(
                 writing, live, branch, options, proposals, is_own_clone=clone is not None
             )
             stack.callback(writer.close)
         live.start()
+        proposals.start()
         if clone is not None:
-            clone.start(head, live.look)
+            stack.callback(clone.close)  # before what it tells of moves
+            clone.start(head, _looking(live, proposals))
         yield Service(
             registry, live, writer, branch, options, mode=mode, clone=clone, proposals=proposals
         )
 
 
-def _start_writer(
+def _open_again(registry: Registry, clone: OwnClone | None, stack: ExitStack) -> Repository:
+    """The repository for another thread."""
+    git = registry.repository.git if clone is None else clone.git
+    again = Repository(git, source=registry.repository.source)
+    stack.callback(again.close)
+    return again
+
+
+def _prepare_writer(
     repository: Repository,
     live: LiveCatalog,
     branch: str,
@@ -287,19 +374,27 @@ def _start_writer(
     proposals: Proposals,
     *,
     is_own_clone: bool,
-) -> tuple[Writer, str]:
+) -> tuple[LateWriter, str]:
+    from registry_tool.writer.modes import choose_mode
+
     written = str(live.snapshot.policy.get("write") or "")
     # Other users do not see the server's own clone, and its branches follow the remote's.
     push = options.push or (is_own_clone and written == "branch")
     mode = choose_mode(repository.git, written, push=push)
-    writer = Writer(
-        repository,
-        mode=mode,
-        committer=Person.parse(live.snapshot.server_committer),
-        main=branch,
-        on_moving=_prepare_live(live, branch),
-        on_moved=_move_live(live, branch, proposals),
-        latest=lambda: live.snapshot.line.last_time,
-        notify=options.notify,
-    )
-    return writer, mode.write
+    repository.git.check_trusted()
+
+    def make() -> Writer:
+        from registry_tool.writer.writer import Writer
+
+        return Writer(
+            repository,
+            mode=mode,
+            committer=Person.parse(live.snapshot.server_committer),
+            main=branch,
+            on_moving=_prepare_live(live, branch),
+            on_moved=_move_live(live, branch, proposals),
+            latest=lambda: live.snapshot.line.last_time,
+            notify=options.notify,
+        )
+
+    return LateWriter(make), mode.write

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from registry_tool.checks.comparison import find_base
-from registry_tool.edits.changeset import ChangeSet
+from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.errors import (
     ConflictError,
     DirtyFilesError,
@@ -26,10 +26,11 @@ from registry_tool.git.tree import TreeChange, differences
 from registry_tool.writer.clock import Clock, latest_time
 from registry_tool.writer.idempotency import AnsweredRequests
 from registry_tool.writer.memory import ManifestMemory
-from registry_tool.writer.modes import Mode, Pusher, start_of_branch
+from registry_tool.writer.modes import Mode, Pusher
 from registry_tool.writer.request import Move, Person, WriteRequest
 from registry_tool.writer.state import BranchState, Ground, check_move, read_state
 from registry_tool.writer.train import Attempt, Train, TrainMaker
+from registry_tool.writer.unmerged import Unmerged, find_unmerged
 
 __all__ = ["Branch", "Yard"]
 
@@ -104,6 +105,8 @@ class Branch:
         self._tip: str | None = None
         self._ground: Ground | None = None
         self._ground_tip = ""
+        self._unmerged = Unmerged("", frozenset())
+        self._seen_main = ""
         # A branch that is checked out in another work tree is refused here.
         self.checked_out = find_target(self._git, name).checked_out
         self._maker = TrainMaker(yard.pool, yard.clock, yard.committer, proposing=not self._is_main)
@@ -112,6 +115,33 @@ class Branch:
     def state(self) -> BranchState | None:
         """The state that was seen last."""
         return self._state
+
+    @property
+    def unmerged(self) -> Unmerged:
+        """Of a proposal: what the published branch does not have of it.
+
+        Raises:
+            NotARegistryError: The branch has no registry.
+            GitError: Git cannot read it.
+        """
+        if self._watch.tip() != self._tip or self._seen_main != self._main_tip():
+            self._adopt(self._watch.tip())
+        return self._unmerged
+
+    def edits_proposed(self, edit: Edit) -> bool:
+        """True for an edit of files that this branch adds or changes: elsewhere it would be made on another content."""
+        left, attempt, change = self.unmerged, Attempt(), None
+        with attempt:
+            change = None if self._state is None else edit(self._state.catalog)
+        if change is None:
+            return False
+        return not (left.paths - left.conflicts).isdisjoint({*change.puts, *change.deletes})
+
+    def follow_main(self, train: Train) -> None:
+        """Take in a train of the published branch; where it changes nothing that is proposed here, nothing is read."""
+        changed = {*train.puts, *train.deletes}
+        if self._seen_main == train.before.commit and self._unmerged.paths.isdisjoint(changed):
+            self._seen_main = train.after.commit
 
     def look(self) -> BranchState:
         """The newest state; what others did to the branch is taken in and announced.
@@ -142,11 +172,15 @@ class Branch:
         start = tip
         if not self._is_main:
             main = self._main_tip()
-            start = start_of_branch(yard.repository, main, tip)
-            base = find_base(yard.repository, main, start) or main
+            nothing = Unmerged(main, frozenset())
+            left = nothing if tip is None else find_unmerged(yard.repository, main, tip)
+            # After a squashed merge the branch has other commits than the published one, and the same content.
+            start = main if left.is_merged else tip
+            base = main if left.is_merged else left.base or main
+            self._unmerged = left
             published = read_state(yard.pool, yard.memory, base)
             self._ground = Ground(published.catalog, published.history(yard.pool))
-            self._ground_tip = main
+            self._ground_tip = self._seen_main = main
         if start is None:
             start = self._main_tip()
         state = read_state(yard.pool, self._memory, start, before=before)
@@ -205,7 +239,7 @@ class Branch:
 
         Raises:
             StaleBaseError: Others moved the branch, here or on the remote; the train must be made again.
-            ConflictError: The remote refused it.
+            ForbiddenError: The remote refused it.
             OperationalError: The disk is full, the repository cannot be written, or the remote cannot be reached.
         """
         yard, committer = self._yard, str(self._yard.committer)
@@ -216,6 +250,10 @@ class Branch:
             said = self._push(train)
         self._move(train)
         self._state, self._tip = train.after, train.after.commit
+        if not self._is_main:
+            changed = {*train.puts, *train.deletes}
+            left = self._unmerged
+            self._unmerged = left._replace(paths=left.paths | changed)
         yard.announce(move)
         return said
 

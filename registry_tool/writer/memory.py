@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from registry_tool.catalog.catalog import Catalog, ModelView
-from registry_tool.checks.uniqueness import list_claims
+from registry_tool.checks.uniqueness import CLAIMING_KINDS, EXTERNAL_IDS, list_claims
 from registry_tool.git.objects.pool import PooledTree
 from registry_tool.manifests.document import Document
-from registry_tool.manifests.layout import MODELS, REGISTRY, Place
+from registry_tool.manifests.layout import MODELS, OBJECTS, REGISTRY, Place
 from registry_tool.names import ModelName
 
 __all__ = ["ManifestMemory", "WriterCatalog"]
@@ -31,11 +31,12 @@ _MANY: Final = 256
 # What a catalog knows of `registry.yaml` alone.
 _OF_REGISTRY: Final = ("registry", "layout", "scheme")
 _RECORD: Final = "version.yaml"
-_UNIQUE: Final = frozenset({"model", "version"})
+# A line with a backslash may spell the field or the value in another way.
+_MENTIONS: Final = ("external_id", "externalId", "\\")
 _IDENTITY: Final = re.compile(rb"^identity: +[\"']?(sha256:[0-9a-f]{64})[\"']? *$", re.MULTILINE)
 # A value on its line, as writers of YAML put it; anything else is parsed.
 _EXTERNAL: Final = re.compile(
-    rb" *(?:- +)?external_id: +(?:'([^'\\]*)'|\"([^\"\\]*)\"|([A-Za-z0-9][A-Za-z0-9._/@-]*)) *"
+    rb" *(?:- +)?external(?:_id|Id): +(?:'([^'\\]*)'|\"([^\"\\]*)\"|([A-Za-z0-9][A-Za-z0-9._/@-]*)) *"
 )
 
 
@@ -88,14 +89,15 @@ class ManifestMemory:
         """Take in the values that some files give, after a change of them."""
         for path in paths:
             place = catalog.layout.locate(path)
-            if place is None or place.kind not in _UNIQUE or place.model is None:
+            if place is None or place.kind not in CLAIMING_KINDS:
                 continue
             document = catalog.document(path, place)
             if document is None:
                 continue
-            identities = self._identities.get(catalog.layout.model(place.model))
+            model = "" if place.model is None else catalog.layout.model(place.model)
+            identities = self._identities.get(model)
             for claim in list_claims(document):
-                if claim.pool != "identity" and self._external is not None:
+                if claim.pool in EXTERNAL_IDS and self._external is not None:
                     self._external.setdefault(claim.value, set()).add(path)
                 elif claim.pool == "identity" and identities is not None:
                     identities.setdefault(claim.value, set()).add(path)
@@ -110,7 +112,7 @@ class ManifestMemory:
     ) -> Iterator[str]:
         """See ``Catalog.find_mentions``."""
         for folder in under:
-            if folder == MODELS:
+            if folder in (MODELS, OBJECTS):
                 if self._external is None:
                     self._external = _external_ids(catalog)
                 known = self._external
@@ -166,7 +168,7 @@ def _claimed(catalog: WriterCatalog, path: str, *pools: str) -> Iterator[str]:
     place = catalog.layout.locate(path)
     document = (
         None
-        if place is None or place.kind not in _UNIQUE
+        if place is None or place.kind not in CLAIMING_KINDS
         else catalog.document(path, place, keep=False)
     )
     claims = () if document is None else list_claims(document)
@@ -177,15 +179,14 @@ def _external_ids(catalog: WriterCatalog) -> dict[str, set[str]]:
     """Every external id of the registry with the files that give it."""
     found: dict[str, set[str]] = {}
     parsed: set[str] = set()
-    # A line with a backslash may spell the field or the value in another way.
-    for path, line in catalog.files.grep_lines(("external_id", "\\"), under=MODELS):
+    for path, line in catalog.files.grep_lines(_MENTIONS, under=(MODELS, OBJECTS)):
         if path in parsed:
             continue
         match = _EXTERNAL.fullmatch(line)
         values: Iterable[str] = ()
         if match is None:
             parsed.add(path)
-            values = _claimed(catalog, path, "subject", "artifact")
+            values = _claimed(catalog, path, *EXTERNAL_IDS)
         else:
             plain = next(group for group in match.groups() if group is not None)
             values = [plain.decode(errors="surrogateescape")]

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from registry_tool.catalog.catalog import Catalog, require
-from registry_tool.checks.comparison import find_base
-from registry_tool.errors import ConflictError, GitError, UsageError
+from registry_tool.errors import ForbiddenError, GitError, UsageError
 from registry_tool.git.command import Git
 from registry_tool.git.remote.push import (
     RefusedPushError,
     check_remote,
     push_commit,
 )
-from registry_tool.git.repository import Repository
-from registry_tool.git.tree import differences
 from registry_tool.manifests.data import text
 from registry_tool.manifests.layout import SERVE, Place
 from registry_tool.writer.request import Person
@@ -28,10 +24,8 @@ __all__ = [
     "Pusher",
     "ServerPolicy",
     "WriteMode",
-    "branch_of_author",
     "choose_mode",
     "read_policy",
-    "start_of_branch",
 ]
 
 SERVER: Final = Person("registry server", "registry@localhost")
@@ -39,8 +33,6 @@ SERVER: Final = Person("registry server", "registry@localhost")
 
 WriteMode = Literal["commit", "branch", "propose"]
 _REMOTE: Final = "origin"
-_NOT_IN_BRANCHES: Final = re.compile(r"[^A-Za-z0-9@._+-]+")
-_LONGEST: Final = 100
 # How Git says that a server takes no push options.
 _NO_OPTIONS: Final = "push options"
 
@@ -120,32 +112,6 @@ def choose_mode(git: Git, write: str = "", *, push: bool = False) -> Mode:
     raise UsageError(f"{chosen!a} is not a way to write", remedy="use commit, branch or propose")
 
 
-def branch_of_author(author: Person) -> str:
-    """The branch that the proposals of an author are on: ``serve/ada@example.org``."""
-    name = re.sub(r"\.{2,}", ".", _NOT_IN_BRANCHES.sub("-", author.email))[:_LONGEST].strip(".-")
-    return f"serve/{name.removesuffix('.lock') or 'unknown'}"
-
-
-def start_of_branch(repository: Repository, main: str, tip: str | None) -> str:
-    """The commit that the next commit of a proposal builds on: its branch, or the published one where that has all of it.
-
-    Args:
-        repository: The registry.
-        main: The published commit.
-        tip: The commit of the branch; None where there is no such branch.
-    """
-    if tip is None:
-        return main
-    base = find_base(repository, main, tip) or main
-    if base == tip:
-        return main
-    # After a squashed merge the branch has other commits than the published one, and the same content.
-    published = repository.tree(main)
-    changes = differences(repository.tree(base), repository.tree(tip))
-    missing = (one for one in changes if published.entry(one.path) != one.head)
-    return main if next(missing, None) is None else tip
-
-
 def _merge_request(main: str, title: str) -> tuple[str, ...]:
     """Push options of GitLab: https://docs.gitlab.com/topics/git/commit/#push-options-for-merge-requests."""
     words = [f"target={main}", f"title={title}", "remove_source_branch"]
@@ -169,7 +135,7 @@ class Pusher:
     def push(
         self, commit: str, branch: str, *, main: str, title: str, replaces: str = ""
     ) -> Sequence[str]:
-        """Push a commit to a branch; in the mode ``propose`` with a request to merge it, where the host takes one.
+        """Push a commit to a branch; a proposal with a request to merge it, where the host takes one.
 
         Args:
             commit: Its full id.
@@ -183,10 +149,10 @@ class Pusher:
 
         Raises:
             LostRaceError: Another clone pushed first.
-            ConflictError: The server refused.
+            ForbiddenError: The host refused.
             GitError: The remote cannot be reached.
         """
-        asks = self._mode.write == "propose" and self._takes_options
+        asks = branch != main and self._mode.write != "branch" and self._takes_options
         options = _merge_request(main, title) if asks else ()
         try:
             return self._push(commit, branch, options, replaces)
@@ -205,13 +171,13 @@ class Pusher:
             return push_commit(self._git, commit, branch, replaces=replaces)
 
 
-def _refused(exc: RefusedPushError, branch: str, main: str) -> ConflictError:
+def _refused(exc: RefusedPushError, branch: str, main: str) -> ForbiddenError:
     way = (
         "set `write: propose` in serve.yaml, so that changes go to branches that are merged by review; or let the"
         f" server's account push to {main}"
         if branch == main
         else f"let the server's account push to {branch}"
     )
-    return ConflictError(
+    return ForbiddenError(
         f"{exc.message}; nothing was written", remedy="\n       ".join([*exc.said, way])
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from registry_tool.api.changes.publish import Person, RefusedByCheckError
+from registry_tool.api.changes.person import Person, RefusedByCheckError
 from registry_tool.checks.findings import Report
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.errors import CheckFailedError, ConflictError, OperationalError
@@ -37,7 +37,7 @@ class WriteRequest:
         request_id: The client's idempotency key; empty for none. A request with the same key and author within a day gets
             the answer of the first one.
         content: A digest of what the client sent; a repeated key with another content is refused.
-        may_review: The author may publish what the check would have a person review.
+        may_review: The author may publish what the check would have a person review; where not, it becomes a proposal.
         message: The commit message, in place of the one that the edit proposes.
     """
 
@@ -130,7 +130,7 @@ class Move(NamedTuple):
 
 
 class ReviewNeededError(CheckFailedError):
-    """The change needs a person's review, and its author may not publish it without one; nothing was written.
+    """The change needs a person's review, and its author may not publish it without one: it becomes a proposal.
 
     Args:
         message: What was asked for.
@@ -143,12 +143,7 @@ class ReviewNeededError(CheckFailedError):
             for f in report.findings
             if f.severity == "review"
         ]
-        super().__init__(
-            f"{message}: this change needs review; nothing was written",
-            remedy="\n       ".join(
-                [*asked, "ask someone with the scope review, or propose it on a branch"]
-            ),
-        )
+        super().__init__(f"{message}: this change needs review", remedy="\n       ".join(asked))
         self.report = report
 
 

@@ -9,33 +9,42 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from registry_tool.errors import GitError, RegistryError, StaleBaseError, UsageError
+from registry_tool.errors import (
+    ConflictError,
+    GitError,
+    NotFoundError,
+    RegistryError,
+    StaleBaseError,
+    UsageError,
+)
 from registry_tool.git.objects.pool import ObjectPool
 from registry_tool.git.ref_mover import RefMover
-from registry_tool.git.ref_watch import RefWatch
+from registry_tool.git.ref_watch import FolderWatch, RefWatch
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
 from registry_tool.git.transaction.journal import lock_file
 from registry_tool.git.transaction.lock import LONGEST_PAUSE, ignore_message, is_awaited
 from registry_tool.git.transaction.recovery import exclusive
 from registry_tool.writer.branch import Branch, Yard
+from registry_tool.writer.branch_names import PROPOSALS, branch_of_author, split_proposal
 from registry_tool.writer.idempotency import AnsweredRequests
-from registry_tool.writer.modes import SERVER, Mode, Pusher, branch_of_author
+from registry_tool.writer.modes import SERVER, Mode, Pusher
 from registry_tool.writer.packing import Packer
 from registry_tool.writer.request import (
     BusyError,
     Move,
     Person,
+    ReviewNeededError,
     WriteRequest,
     WriterStoppedError,
     Written,
 )
-from registry_tool.writer.train import Attempt, Rider
+from registry_tool.writer.train import Attempt, Rider, Train
 
 __all__ = ["Writer"]
 
@@ -45,6 +54,12 @@ _LONGEST_TRAIN: Final = 64
 _TRIES: Final = 20
 _LOOK: Final = 0.5
 _MOST_BRANCHES: Final = 64
+# Proposals of one author that are looked at, and those that may wait for a person to resolve them.
+_MOST_OF_AUTHOR: Final = 32
+_MOST_STUCK: Final = 8
+
+
+_Grouped = tuple[Mapping[str, str], Mapping[str, Sequence[tuple[int, str]]]]
 
 
 def _ignore_move(_: Move) -> None:
@@ -54,6 +69,7 @@ def _ignore_move(_: Move) -> None:
 class _Waiting(NamedTuple):
     request: WriteRequest
     future: Future[Written]
+    refused_by: tuple[str, ...] = ()  # branches that lack what the request is about
 
 
 class Writer:
@@ -114,6 +130,9 @@ class Writer:
         self._look = look
         self._packer = Packer(git)
         self._branches: dict[str, Branch] = {}
+        self._proposals = FolderWatch(git, f"{BRANCHES}{PROPOSALS}")
+        self._grouped: _Grouped = ({}, {})
+        self._of_author: dict[str, list[Branch]] = {}  # for one batch
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(most_waiting)
         self._gate = threading.Lock()
         self._stopping = False
@@ -149,7 +168,7 @@ class Writer:
 
         Returns:
             The answer, when the change is published. It raises what the edit raised, ``RefusedByCheckError``,
-            ``ReviewNeededError``, ``RepeatedRequestError``, ``DirtyFilesError``, ``ConflictError`` (the remote refused), or
+            ``RepeatedRequestError``, ``DirtyFilesError``, ``ConflictError``, ``ForbiddenError`` (the remote refused), or
             ``OperationalError`` (the repository cannot be written, the disk is full, the remote cannot be reached).
 
         Raises:
@@ -235,18 +254,74 @@ class Writer:
     def _serve(self, batch: Sequence[_Waiting]) -> None:
         attempt = Attempt()
         with attempt, self._locked():
+            self._of_author = {}
             groups: dict[str, list[_Waiting]] = {}
             for one in batch:
-                author = one.request.author
-                proposes = self._yard.mode.proposes
-                name = branch_of_author(author) if proposes else self._yard.main
-                groups.setdefault(name, []).append(one)
+                attempt, name = Attempt(), ""
+                with attempt:
+                    name = self._choose_branch(one.request)
+                if attempt.error is not None:
+                    _fail([one], attempt.error)
+                else:
+                    groups.setdefault(name, []).append(one)
             for name, group in groups.items():
                 self._serve_branch(name, group)
         if attempt.error is not None:
             _fail(batch, attempt.error)
         if is_awaited(lock_file(self._git)):
             threading.Event().wait(1.2 * LONGEST_PAUSE)  # whoever waits takes the lock now
+
+    def _choose_branch(self, request: WriteRequest) -> str:
+        """The branch that a request is written to first.
+
+        What edits a file that the author has proposed joins that proposal: elsewhere it would be made on another content,
+        and the proposal could not be merged any more.
+        """
+        proposals = self._list_proposals(request.author)
+        first = self._next_proposal(request.author) if self._yard.mode.proposes else self._yard.main
+        others = (one for one in proposals if one.name != first)
+        return next((one.name for one in others if one.edits_proposed(request.edit)), first)
+
+    def _list_proposals(self, author: Person) -> list[Branch]:
+        """The author's branches that are not merged, the newest first; those that cannot be read are left out."""
+        first = branch_of_author(author)
+        if first not in self._of_author:
+            found: list[Branch] = []
+            for _, name in sorted(self._group_proposals().get(first, ()), reverse=True)[
+                :_MOST_OF_AUTHOR
+            ]:
+                with contextlib.suppress(RegistryError):  # said at /status
+                    branch = self._branch(name)
+                    if not branch.unmerged.is_merged:
+                        found.append(branch)
+            self._of_author[first] = found
+        return self._of_author[first]
+
+    def _group_proposals(self) -> Mapping[str, Sequence[tuple[int, str]]]:
+        """The branches of each author with their numbers, by the first of them."""
+        tips = self._proposals.tips()
+        if tips is not self._grouped[0]:
+            groups: dict[str, list[tuple[int, str]]] = {}
+            for name in tips:
+                first, number = split_proposal(f"{PROPOSALS}{name}")
+                groups.setdefault(first, []).append((number, f"{PROPOSALS}{name}"))
+            self._grouped = tips, groups
+        return self._grouped[1]
+
+    def _next_proposal(self, author: Person) -> str:
+        """The author's newest proposal, or a new one where there is none, or where it cannot be merged any more."""
+        proposals = self._list_proposals(author)
+        if not proposals:
+            return branch_of_author(author)
+        if not proposals[0].unmerged.is_stuck:
+            return proposals[0].name
+        number = split_proposal(proposals[0].name)[1] + 1
+        if len(proposals) >= _MOST_STUCK:
+            raise ConflictError(
+                f"{len(proposals)} proposals of {author} conflict with {self._yard.main}",
+                remedy=f"rebase them, or delete their branches: {', '.join(one.name for one in proposals)}",
+            )
+        return branch_of_author(author, number)
 
     def _serve_branch(self, name: str, group: Sequence[_Waiting]) -> None:
         attempt = Attempt()
@@ -266,13 +341,15 @@ class Writer:
             try:
                 if train.commits:
                     said = branch.publish(train)
+                    self._follow(branch, train)
                     self._packer.added()
             except StaleBaseError:
                 continue
             finally:
                 self._yard.pool.forget_since()
             for one, rider in zip(new, train.riders, strict=True):
-                self._answer(one, rider, branch, said)
+                if not self._is_moved_on(one, rider, branch):
+                    self._answer(one, rider, branch, said)
             for one in again:
                 # Its answer is known now; where the first of its kind was refused, it is made like a new one.
                 self._serve_branch(branch.name, [one])
@@ -280,6 +357,26 @@ class Writer:
         raise GitError(
             f"{branch.name} kept moving; nothing was written", remedy="retry in a few seconds"
         )
+
+    def _follow(self, branch: Branch, train: Train) -> None:
+        self._of_author = {}
+        if branch.name == self._yard.main:
+            for other in self._branches.values():
+                other.follow_main(train)
+
+    def _is_moved_on(self, one: _Waiting, rider: Rider, branch: Branch) -> bool:
+        """Write a refused request to a proposal instead: if it needs review, or is about something that is only proposed."""
+        author, name = one.request.author, ""
+        if isinstance(rider.error, ReviewNeededError):
+            name = self._next_proposal(author)
+        elif isinstance(rider.error, NotFoundError):
+            tried = {branch.name, *one.refused_by}
+            readable = (o.name for o in self._list_proposals(author) if not o.unmerged.trouble)
+            name = next((other for other in readable if other not in tried), "")
+        if name:
+            refused_by = (*one.refused_by, branch.name)
+            self._serve_branch(name, [one._replace(refused_by=refused_by)])
+        return bool(name)
 
     def _sort(
         self, branch: Branch, group: Sequence[_Waiting]
@@ -297,7 +394,8 @@ class Writer:
             if attempt.error is not None:
                 one.future.set_exception(attempt.error)
             elif found is not None:
-                one.future.set_result(found)
+                proposed = found.branch != self._yard.main
+                one.future.set_result(found._replace(proposed=proposed))
             elif key in keys:
                 again.append(one)
             else:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import Ran, commit, git
-from support.manifests import small_registry
+from support import Ran, commit, git, write_files
+from support.manifests import model_yaml, small_registry
 
 import registry_tool
 
@@ -90,6 +90,25 @@ def test_the_hook_refuses_a_title_that_is_taken(folder: Path, cli: Cli) -> None:
     whole = cli("check", "--all", cwd=folder)
     assert whole.code == 1
     assert "R318" in whole.out
+    pushed = cli("check", "--base", "HEAD~1", cwd=folder)
+    assert (pushed.code, "R318" in pushed.out) == (1, True)
+
+
+def test_a_new_model_is_compared_with_the_titles_of_a_large_namespace(
+    folder: Path, cli: Cli
+) -> None:
+    new = {"models/nlp/New/model.yaml": model_yaml(name="New")}
+    many = {f"models/nlp/m{n}/model.yaml": model_yaml(name=f"m{n}") for n in range(1_050)}
+    write_files(folder, {**many, "models/nlp/m7/title.yaml": "schema: title/v1\ntitle: new\n"})
+    commit(folder, "Many models, one of which has a title")
+    fields = ("--task", "t", "--owner", "@acme/speech", "--description", "d", "--commit")
+    added = cli("model", "add", "nlp/New", *fields, cwd=folder)
+    assert (added.code, "is already shown as 'New'" in added.err) == (1, True)
+    write_files(folder, new)
+    git(folder, "add", "--all")
+    staged = cli("check", "--staged", cwd=folder)
+    assert (staged.code, "R318" in staged.out) == (1, True)
+    commit(folder, "past the hooks")
     pushed = cli("check", "--base", "HEAD~1", cwd=folder)
     assert (pushed.code, "R318" in pushed.out) == (1, True)
 

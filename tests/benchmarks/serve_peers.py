@@ -25,6 +25,9 @@ __all__ = ["Running", "dotted_name", "labelled_corpus", "mlflow_server", "our_se
 _LABELLED: Final = 4  # every fourth version has the tag edge=yes, as in the store of the peer
 _TOGETHER: Final = 10  # in one commit
 _PATIENCE: Final = 600.0
+# In /proc/PID/stat, after the name: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+_SESSION: Final = 3
+_TIMES: Final = slice(11, 15)  # its own, and those of children that have ended
 
 
 class Running(NamedTuple):
@@ -45,6 +48,17 @@ class Running(NamedTuple):
         """What it keeps in memory."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines()
         return int(next(x for x in lines if x.startswith("VmRSS")).split()[1]) // 1024
+
+    @property
+    def cpu_seconds(self) -> float:
+        """The processor time that it and the processes that it started have used; they share a session."""
+        ticks = 0
+        for place in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # one that has just ended
+                fields = place.read_text(encoding="utf-8").rpartition(")")[2].split()
+                if int(fields[_SESSION]) == self.process.pid:
+                    ticks += sum(map(int, fields[_TIMES]))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def count_models(versions: int) -> int:

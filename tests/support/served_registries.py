@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +18,7 @@ from registry_tool.server.faces import Face
 from registry_tool.server.limits import Limits
 from registry_tool.server.service import Service
 
-__all__ = ["LOCAL", "ask", "make_token", "with_client"]
+__all__ = ["LOCAL", "ask", "make_token", "wait_until", "with_client"]
 
 T = TypeVar("T")
 LOCAL = local_subject("Ada", "ada@example.org")
@@ -60,3 +61,13 @@ def ask(
     return with_client(
         service, lambda one: one.request(method, path, headers=headers), tokens=tokens
     )
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait for what a thread of a server does."""
+    pause = threading.Event()
+    for _ in range(int(seconds / 0.02)):
+        if condition():
+            return
+        pause.wait(0.02)
+    raise AssertionError("it did not happen")

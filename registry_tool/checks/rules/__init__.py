@@ -51,4 +51,4 @@ REGISTRY_RULES: tuple[RegistryRule, ...] = tuple(r for r in _ALL if isinstance(r
 CHANGE_RULES: tuple[ChangeRule, ...] = tuple(r for r in _ALL if isinstance(r, ChangeRule))
 RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}
 # Rules that came when registries were published with what they refuse: about that they only warn.
-OF_WHAT_IS_ADDED: frozenset[str] = frozenset({"F121", "R315", "R316"})
+OF_WHAT_IS_ADDED: frozenset[str] = frozenset({"F121", "R315", "R316", "R319"})

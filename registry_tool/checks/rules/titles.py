@@ -9,7 +9,6 @@ from registry_tool.catalog.shown_names import find_forbidden, fold_title
 from registry_tool.catalog.titles import (
     find_models,
     find_selectors,
-    knows_titles,
     shown_selectors,
 )
 from registry_tool.checks.rule import (
@@ -132,9 +131,6 @@ def _clashes_of_change(view: RegistryView) -> Iterator[Violation]:
     for model in view.models:
         found = view.catalog.model(model)
         if model.namespace not in view.renamed or found is None or found.is_deleted:
-            continue
-        # The cost of a check is that of the change: a check of everything compares the path of a new model with all titles.
-        if not found.title and not knows_titles(view.catalog, model.namespace):
             continue
         alike = find_models(view.catalog, model.namespace, found.title or model.name)
         others = [one.name for one in alike if one.name != model and one.name not in seen]

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from registry_tool.checks.rule import RegistryRule, RegistryView, Rule, Violation
+from registry_tool.checks.rule import (
+    RegistryRule,
+    RegistryView,
+    Rule,
+    Violation,
+    find_version,
+    format_name,
+)
 from registry_tool.checks.uniqueness import UniqueValue
 from registry_tool.errors import InvalidNameError
 from registry_tool.manifests.data import Data, records, text
+from registry_tool.manifests.problems import show_value
 from registry_tool.names import Reference
 
 __all__ = ["RULES"]
@@ -26,19 +34,14 @@ class _Equal(NamedTuple):
 
 def _late(view: RegistryView, claims: list[UniqueValue]) -> tuple[UniqueValue, list[UniqueValue]]:
     """The claim that stands, and the others: what a change touches comes after what was there."""
-    touched = frozenset(view.models)
-
-    def order(claim: UniqueValue) -> tuple[bool, UniqueValue]:
-        place = view.catalog.layout.locate(claim.path)
-        return place is not None and place.model in touched, claim
-
-    first, *others = sorted(claims, key=order)
+    first, *others = sorted(claims, key=lambda one: (one.path not in view.claims.unchanged, one))
     return first, others
 
 
 def _claimed_once(view: RegistryView, pool: str, what: str) -> Iterator[Violation]:
     for claims in view.claims.shared(pool):
-        first, others = _late(view, claims)
+        fields = [claim for claim in claims if claim.is_field]
+        first, others = _late(view, fields) if fields else (claims[0], [])
         for claim in others:
             yield Violation(
                 f"the external id {claim.value} is already used by another {what}",
@@ -75,6 +78,51 @@ def artifact_id_is_unique(view: RegistryView) -> Iterator[Violation]:
         Two artifacts of one version with ``external_id: blob-12``.
     """
     yield from _claimed_once(view, "artifact", "artifact")
+
+
+def _is_deleted(view: RegistryView, claim: UniqueValue) -> bool:
+    """True for the id of a deleted model or version, which is free."""
+    place = view.catalog.layout.locate(claim.path)
+    model = None if place is None or place.model is None else view.catalog.model(place.model)
+    if place is None or model is None:
+        return False
+    version = find_version(view.catalog, place) if place.version else None
+    return model.is_deleted or (version is not None and version.is_deleted)
+
+
+def _kept_twice(view: RegistryView, pool: str, what: str) -> Iterator[Violation]:
+    for claims in view.claims.shared(pool):
+        if all(claim.is_field for claim in claims):
+            continue
+        living = [claim for claim in claims if not _is_deleted(view, claim)]
+        first, others = _late(view, living) if living else (claims[0], [])
+        for claim in others:
+            if claim.has == first.has or (claim.is_field and first.is_field):
+                continue
+            yield Violation(
+                f"the external id {show_value(claim.value)} is already used by another {what}",
+                path=claim.path,
+                at=claim.at,
+                found=f"also in {format_name(first.path)}",
+                expected="an id that is used once",
+                remedy=f"write the id of this {what}, or delete the line",
+            )
+
+
+def kept_id_is_unique(view: RegistryView) -> Iterator[Violation]:
+    """An external id that is kept in the data of another protocol must be unique in the registry.
+
+    Clients of other registries look up models, versions, experiments and artifacts by external ids of any form. An id that our own
+    field cannot hold, or that a published version got later, is kept in ``wire.yaml``, in an object, in evidence, or
+    in the metadata of an artifact. Ids of artifacts are separate from all others, and ids of what was deleted are free.
+
+    How to fix: write the id of this model, version, artifact or object, or omit it.
+
+    Example:
+        ``versions/4/wire.yaml`` and ``versions/5/wire.yaml`` have ``kubeflow: {external_id: "run 7"}``.
+    """
+    yield from _kept_twice(view, "subject", "model, version or object")
+    yield from _kept_twice(view, "artifact", "artifact")
 
 
 def _equal(view: RegistryView, claim: UniqueValue) -> _Equal | None:
@@ -164,4 +212,7 @@ RULES: tuple[Rule, ...] = (
     RegistryRule("R307", "an artifact's external id is unique", "refuse", artifact_id_is_unique),
     RegistryRule("R308", "identical versions of a model say so", "refuse", equals_are_declared),
     RegistryRule("R312", "identical versions of two models say so", "warn", twins_are_known),
+    RegistryRule(
+        "R319", "an external id of another protocol is unique", "refuse", kept_id_is_unique
+    ),
 )

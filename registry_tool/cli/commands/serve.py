@@ -249,7 +249,7 @@ def add(
     """
     from registry_tool.access.subjects import Subject, parse_grants
     from registry_tool.access.tokens import add_token
-    from registry_tool.api.changes.publish import Person
+    from registry_tool.api.changes.person import Person
 
     person = Person.parse(f"{name} <{email}>")
     subject = Subject(person.name, person.email, kind, parse_grants(scopes))

@@ -149,6 +149,17 @@ class ObjectPool:
             self._keep_listing(oid, known)
         return known
 
+    def folders_with(self, oids: Sequence[str], name: str) -> Iterator[bool]:
+        """For each tree object whether it has an entry of a name; those on the disk are not kept."""
+        known = {oid for oid in oids if oid in self._new or oid in self._listings}
+        asked = [oid for oid in dict.fromkeys(oids) if oid and oid not in known]
+        found: dict[str, bool] = {}
+        for start in range(0, len(asked), _AT_ONCE):
+            part = asked[start : start + _AT_ONCE]
+            answers = self.reader.read_many([f"{oid}:{name}" for oid in part], limit=0)
+            found |= {oid: one is not None for oid, one in zip(part, answers, strict=True)}
+        return (found[oid] if oid in found else name in self.listing(oid) for oid in oids)
+
     def gathers(self, oid: str) -> bool:
         """True once for a folder: what it holds is to be read ahead; later it is at hand, or was dropped for others."""
         if oid in self._gathered or oid in self._new:
@@ -219,13 +230,21 @@ class PooledTree:
         found = None if entry is None else self.pool.read(entry.oid, limit=limit)
         return found[1] if found is not None and found[0] == "blob" else None
 
+    def folders_with(self, folders: Sequence[str], name: str) -> Iterator[str]:
+        """See ``folders_with``."""
+        answers = self.pool.folders_with([*map(self._folder_id, folders)], name)
+        return (folder for folder, has in zip(folders, answers, strict=True) if has)
+
     def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
         """See ``Tree.grep``; the added objects are written first, as a Git process looks through them."""
         self.pool.sync()
         return CommitTree(self.pool.git, self.root, self.pool.reader).grep(needles, under=under)
 
-    def grep_lines(self, needles: Sequence[str], *, under: str) -> Iterator[tuple[str, bytes]]:
-        """The lines of files under a folder that contain one of some strings, with the path of each file."""
+    def grep_lines(
+        self, needles: Sequence[str], *, under: str | Sequence[str]
+    ) -> Iterator[tuple[str, bytes]]:
+        """The lines of files under some folders that contain one of some strings, with the path of each file."""
+        folders = [under] if isinstance(under, str) else under
         self.pool.sync()
         words = [word for needle in needles for word in ("-e", needle)]
         asked = [
@@ -239,7 +258,7 @@ class PooledTree:
             "--no-column",
         ]
         out = self.pool.git.run(
-            *asked, "--no-heading", "--no-break", *words, self.root, "--", f":(top,literal){under}", allowed=(0, 1)
+            *asked, "--no-heading", "--no-break", *words, self.root, "--", *(f":(top,literal){one}" for one in folders), allowed=(0, 1)
         )  # fmt: skip
         for one in out.split(b"\n"):
             name, nul, line = one.partition(b"\0")

@@ -116,7 +116,7 @@ async def list_run_artifacts(call: Call) -> Found:
 
 
 def _read(call: Call, written: object, kind: str = "") -> Artifact:
-    found = call.snapshot.artifact(read_id(written))
+    found = call.artifact(read_id(written))
     what = kind.replace("-", " ") or "artifact"
     if isinstance(found, ArtifactRecord) and not call.sees(found.owner):
         found = None
@@ -154,7 +154,7 @@ def _find(call: Call, kind: str) -> Artifact:
     if external:
         found = [one for one in _with_external(call, external) if _sees(call, one)]
     elif name and parent:
-        record = call.snapshot.record(read_id(parent))
+        record = call.record(read_id(parent))
         if isinstance(record, ObjectRecord) and record.kind == "run":
             items = _of_run(call, record)
         else:
@@ -180,7 +180,7 @@ def _find_as_client_names_it(call: Call, name: str, parent: str) -> list[Artifac
     Kubeflow's client calls a model artifact like its model, and ``get_model_artifact`` asks by that name alone; who came in by
     another way chose another name.
     """
-    version = call.snapshot.record(read_id(parent))
+    version = call.record(read_id(parent))
     if not isinstance(version, VersionRecord):
         return []
     model = call.renderer.show(call.snapshot.models[version.model])
@@ -195,7 +195,7 @@ def _sees(call: Call, item: Artifact) -> bool:
 
 def _with_external(call: Call, external: str) -> list[Artifact]:
     """The artifacts with an external id. The bytes of records are searched first: no index has them."""
-    snapshot, renderer = call.service.snapshot, call.renderer
+    snapshot, renderer = call.newest, call.renderer
     found: list[Artifact] = [
         one for one in snapshot.standalone_artifacts() if one.external_id == external
     ]
@@ -222,9 +222,9 @@ def _checked(call: Call, edit: Edit, body: dict[str, JSON], *, but: int = 0) -> 
     return check
 
 
-def _current(renderer: Renderer, item: Artifact) -> dict[str, JSON]:
+def _current(call: Call, item: Artifact) -> dict[str, JSON]:
     """All fields of an artifact that a request could set."""
-    shown = renderer.show(item)
+    shown = Renderer(call.snapshot, call.home, is_alpha=True).show(item)
     found = {key: value for key, value in shown.items() if key not in _SHOWN_ONLY}
     if isinstance(found.get("step"), str):
         found["step"] = int(str(found["step"]))
@@ -238,7 +238,7 @@ def _without_unknown(body: dict[str, JSON]) -> dict[str, JSON]:
 
 async def _update(call: Call, item: Artifact, data: dict[str, JSON]) -> Artifact:
     """Change an artifact and return it as it is then."""
-    before = _current(Renderer(call.snapshot, call.home, is_alpha=True), item)
+    before = _current(call, item)
     kind = str(before["artifactType"])
     given = data.get("artifactType", kind)
     if given != kind:
@@ -360,7 +360,7 @@ async def _put_known(call: Call, version: VersionRecord, data: dict[str, JSON]) 
         return 200, call.renderer.show(found)
     if not isinstance(item, ObjectRecord):
         raise UsageError(f"the artifact with id {item.id} belongs to another model version")
-    before = _current(call.renderer, item)
+    before = _current(call, item)
     body = read_artifact({**before, **data})
     edit = attach_object(Reference(version.model, version.version), item.slug, body)
     await call.write(edit, version.model.namespace)

@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 from registry_tool.errors import UsageError
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.kubeflow.errors import MissingFieldError
+from registry_tool.server.kubeflow.properties import without_proposal
 
 __all__ = [
     "ARTIFACTS",
@@ -285,7 +286,10 @@ def read_body(kind: type[Body], data: dict[str, JSON], *, partial: bool) -> dict
     for name in () if partial else kind.required:
         if not data.get(name):
             raise MissingFieldError(name)
-    return {key: value for key, value in data.items() if key not in READ_ONLY}
+    found = {key: value for key, value in data.items() if key not in READ_ONLY}
+    if isinstance(given := found.get("customProperties"), dict):
+        found["customProperties"] = without_proposal(given)
+    return found
 
 
 def read_artifact(

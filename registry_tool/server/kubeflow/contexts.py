@@ -190,7 +190,7 @@ async def _add_version(call: Call, data: dict[str, JSON]) -> Found:
         raise UsageError(
             f"the name is too long: at most {_LONGEST - 1 - len(str(model.id))} characters"
         )
-    add = add_version_draft(model.name, body, lambda view: _removed(call.service.snapshot, view))
+    add = add_version_draft(model.name, body, lambda view: _removed(call.newest, view))
     with call.claims.claim("context", body.get("externalId")):
         written = await call.write(_checked(call, add, body), model.name.namespace)
     (added,) = written.change.versions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from registry_tool.errors import ErrorCode, RegistryError
 from registry_tool.server.faces import Failure, JsonResponse
-from registry_tool.writer.request import RefusedByCheckError, ReviewNeededError
+from registry_tool.writer.request import RefusedByCheckError
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -42,8 +42,6 @@ def failure_for(error: RegistryError) -> Failure:
     status = _STATUSES[error.code]
     if isinstance(error, RefusedByCheckError) and {f.rule for f in error.report.findings} & _UNIQUE:
         status = 409
-    if isinstance(error, ReviewNeededError):
-        status = 403
     message = str(error)
     if status == 404 and "not found" not in message:  # noqa: PLR2004 (HTTP; clients look for these words)
         message = f"not found: {message}"

@@ -136,7 +136,7 @@ class ObjectEndpoints(NamedTuple):
             call.check_external(body.get("externalId"), but=but)
             name = body.get("name")
             if self.kind.is_unique and isinstance(name, str) and name:
-                found = call.service.snapshot.find(f"{API}/{self.kind.name}", "shown", name)
+                found = call.newest.find(f"{API}/{self.kind.name}", "shown", name)
                 if any(
                     isinstance(r, ObjectRecord) and r.parent == parent and r.id != but
                     for r in found

@@ -11,8 +11,12 @@ import orjson
 
 from registry_tool.manifests.data import Data
 from registry_tool.manifests.problems import JSON
+from registry_tool.writer.branch_names import PROPOSALS
 
-__all__ = ["read_properties", "write_properties"]
+__all__ = ["PROPOSAL", "read_properties", "without_proposal", "write_properties", "write_proposal"]
+
+PROPOSAL: Final = "registry_proposal"
+"""The custom property with the branch of an object that is proposed, or of a proposed change of it; set by the server."""
 
 # A property with an empty string is a label where the name can be one.
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9._:/-]{0,62}[a-z0-9])?")
@@ -84,3 +88,16 @@ def write_properties(metadata: Data, labels: Iterable[str] = ()) -> dict[str, JS
     found: dict[str, JSON] = {label: _property("") for label in labels}
     found.update({name: _property(value) for name, value in metadata.items()})
     return found
+
+
+def write_proposal(branch: str) -> dict[str, JSON]:
+    """The value of ``PROPOSAL``."""
+    return _property(branch)
+
+
+def without_proposal(given: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Custom properties of a request without the one that only the server sets, and that a client sends back."""
+    value = given.get(PROPOSAL)
+    branch = value.get("string_value") if isinstance(value, dict) else None
+    is_shown = isinstance(branch, str) and branch.startswith(PROPOSALS)
+    return {name: one for name, one in given.items() if name != PROPOSAL or not is_shown}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from registry_tool.live.ids import BRANCH_START
 from registry_tool.live.records import (
     ArtifactRecord,
     ModelRecord,
@@ -25,7 +26,10 @@ from registry_tool.server.kubeflow.entries import (
     show_metric,
     show_parameter,
 )
-from registry_tool.server.kubeflow.properties import write_properties
+from registry_tool.server.kubeflow.properties import PROPOSAL, write_properties, write_proposal
+
+if TYPE_CHECKING:
+    from registry_tool.server.views import SubjectView
 
 __all__ = ["API", "ARTIFACT", "MODEL_TOUCHES", "Item", "Renderer", "change_time", "wire_data"]
 
@@ -75,10 +79,14 @@ class Renderer:
         snapshot: Where they are from.
         home: The namespace whose models have bare names.
         is_alpha: True for v1alpha3: metrics have whole numbers as steps, artifacts name their runs.
+        view: Says what is proposed; None shows objects without that.
     """
 
-    def __init__(self, snapshot: Snapshot, home: str, *, is_alpha: bool) -> None:
+    def __init__(
+        self, snapshot: Snapshot, home: str, *, is_alpha: bool, view: SubjectView | None = None
+    ) -> None:
         self.snapshot = snapshot
+        self._view = view
         self._home = home
         self._is_alpha = is_alpha
 
@@ -96,7 +104,18 @@ class Renderer:
         found["id"] = str(item.id)
         found["createTimeSinceEpoch"] = str(self.snapshot.time(created))
         found["lastUpdateTimeSinceEpoch"] = str(change_time(self.snapshot, item))
+        if branch := self._proposal(item):
+            properties = member(found, "customProperties")
+            found["customProperties"] = {**properties, PROPOSAL: write_proposal(branch)}
         return found
+
+    def _proposal(self, item: Item) -> str:
+        """The branch that proposes an object, or a change of it; empty for none."""
+        if self._view is None:
+            return ""
+        if not isinstance(item, ArtifactRecord):
+            return self._view.branch(item)
+        return self._view.branch(item.owner) if item.id >= BRANCH_START else ""
 
     def _common(
         self, record: ModelRecord | VersionRecord, labels: Iterator[str]

@@ -14,12 +14,17 @@ from starlette.responses import Response
 
 from registry_tool.errors import (
     ConflictError,
-    ForbiddenError,
     NotFoundError,
     RegistryError,
     UsageError,
 )
-from registry_tool.live.records import ModelRecord, ObjectRecord, Record, VersionRecord
+from registry_tool.live.records import (
+    ArtifactRecord,
+    ModelRecord,
+    ObjectRecord,
+    Record,
+    VersionRecord,
+)
 from registry_tool.server.faces import JsonResponse, current_subject
 from registry_tool.server.kubeflow.bodies import read_object
 from registry_tool.server.kubeflow.errors import failure_for, render_error
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
     from registry_tool.manifests.problems import JSON
     from registry_tool.server.faces import Handler
     from registry_tool.server.service import Service
+    from registry_tool.server.views import SubjectView
 
 __all__ = ["Call", "Claims", "answering", "now_ms"]
 
@@ -91,7 +97,8 @@ class Call:
         self.claims = claims
         self.subject = current_subject(request)
         self.home = service.writing_namespace(API)
-        self.snapshot = service.snapshot
+        self.view = service.view_for(self.subject)
+        self.headers: dict[str, str] = {}
         self.is_alpha = is_alpha
         self.params = request.query_params
         for name, value in self.params.items():
@@ -99,9 +106,19 @@ class Call:
                 raise UsageError(f"the query parameter {name[:_SHOWN]!a} contains a null byte")
 
     @property
+    def snapshot(self) -> Snapshot:
+        """The state that the request is answered from: the published one, with what the client has proposed."""
+        return self.view.snapshot
+
+    @property
+    def newest(self) -> Snapshot:
+        """The same as it is now; for an edit, which is made later."""
+        return self.service.snapshot_for(self.subject)
+
+    @property
     def renderer(self) -> Renderer:
         """Shows records of the snapshot."""
-        return Renderer(self.snapshot, self.home, is_alpha=self.is_alpha)
+        return Renderer(self.snapshot, self.home, is_alpha=self.is_alpha, view=self.view)
 
     def sees(self, record: Record) -> bool:
         """True for a record that the client may read."""
@@ -132,13 +149,29 @@ class Call:
             UsageError: It is no id.
             NotFoundError: No such record exists, or the client may not see it.
         """
-        record = self.snapshot.record(read_id(written))
+        record = self.record(read_id(written))
         fits = isinstance(record, kind) and self.sees(record)
         if fits and isinstance(record, ObjectRecord):
             fits = record.kind == object_kind
         if not fits or not isinstance(record, kind):
             raise NotFoundError(f"{what} with id {str(written)[:_SHOWN]} not found")
         return record
+
+    def record(self, number: int) -> Record | None:
+        """The model, version or object with an id, also with the one that it had before its proposal was merged."""
+        found = self.snapshot.record(number)
+        if found is None:
+            now = self.service.find_published(self.subject, number, self.snapshot)
+            found = self.snapshot.record(now) if now else None
+        return found
+
+    def artifact(self, number: int) -> ArtifactRecord | ObjectRecord | None:
+        """The artifact with an id; see ``record``."""
+        found = self.snapshot.artifact(number)
+        if found is None:
+            now = self.service.find_published(self.subject, number, self.snapshot, is_artifact=True)
+            found = self.snapshot.artifact(now) if now else None
+        return found
 
     def one(self, found: list[_R], what: str) -> _R:
         """The only one of some records that the client may see.
@@ -154,7 +187,7 @@ class Call:
         return seen[0]
 
     async def write(self, edit: Edit, namespace: str) -> Written:
-        """Publish an edit; ``snapshot`` has it afterwards.
+        """Publish or propose an edit; ``snapshot`` has it afterwards, and the client is told of a proposal.
 
         Raises:
             RegistryError: It is refused.
@@ -171,12 +204,8 @@ class Call:
                 may_review=self.subject.may("review", namespace),
             )
         )  # fmt: skip
-        if written.proposed:
-            notes = "".join(f" {note}" for note in written.notes)
-            raise ForbiddenError(
-                f"the change is proposed on the branch {written.branch} and has to be merged.{notes}"
-            )
-        self.snapshot = self.service.snapshot
+        self.headers |= self.service.describe_proposal(written, self.subject)
+        self.view = self.service.view_for(self.subject)
         return written
 
     def check_external(self, value: object, *, but: int = 0) -> None:
@@ -187,7 +216,7 @@ class Call:
         """
         if not isinstance(value, str) or not value:
             return
-        for record in self.service.snapshot.with_external_id(value):
+        for record in self.newest.with_external_id(value):
             if isinstance(record, ObjectRecord) and record.kind == ARTIFACT:
                 continue
             if record.id != but:
@@ -210,9 +239,9 @@ def read_id(written: object) -> int:
 Answer = Callable[[Call], Awaitable["tuple[int, JSON]"]]
 
 
-def _etag(request: Request, snapshot: Snapshot) -> str:
-    said = f"{request.url.path}?{request.url.query} {current_subject(request)!r}"
-    return f'"{snapshot.commit[:20]}-{hashlib.blake2b(said.encode(), digest_size=8).hexdigest()}"'
+def _etag(request: Request, view: SubjectView) -> str:
+    said = f"{view.mark} {request.url.path}?{request.url.query} {current_subject(request)!r}"
+    return f'"{hashlib.blake2b(said.encode(), digest_size=12).hexdigest()}"'
 
 
 def answering(service: Service, answer: Answer, claims: Claims, *, is_alpha: bool) -> Handler:
@@ -220,18 +249,21 @@ def answering(service: Service, answer: Answer, claims: Claims, *, is_alpha: boo
 
     async def handle(request: Request) -> Response:
         is_read = request.method in {"GET", "HEAD"}
-        etag = _etag(request, service.snapshot) if is_read else ""
-        if etag and request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers={"ETag": etag})
         try:
             call = Call(service, request, claims, is_alpha=is_alpha)
+            if is_read:
+                call.headers["ETag"] = etag = _etag(request, call.view)
+                if request.headers.get("if-none-match") == etag:
+                    return Response(status_code=304, headers=call.headers)
             status, found = await answer(call)
         except RegistryError as exc:
             failure = failure_for(exc)
             response = render_error(failure)
             response.headers.update(failure.headers)
             return response
-        headers = {"ETag": etag} if etag and call.snapshot.commit[:20] in etag else None
-        return JsonResponse(orjson.dumps(found), status, headers=headers)
+        response = JsonResponse(orjson.dumps(found), status, headers=call.headers)
+        if is_read:
+            service.keep_answer(request.scope, call.subject, call.snapshot, response)
+        return response
 
     return handle

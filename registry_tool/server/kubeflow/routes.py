@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from registry_tool.server.faces import Face, route
+from registry_tool.server.faces import route
 from registry_tool.server.kubeflow import artifacts, contexts, objects
 from registry_tool.server.kubeflow.errors import render_error
 from registry_tool.server.kubeflow.object_edits import KINDS
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from registry_tool.server.service import Service
 
-__all__ = ["PREFIX", "build_face"]
+__all__ = ["build_routes"]
 
-PREFIX: Final = "/api/model_registry"
+_PREFIX: Final = "/api/model_registry"
 _ENVIRONMENTS: Final = ObjectEndpoints(KINDS["serving_environments"])
 _SERVICES: Final = ObjectEndpoints(KINDS["inference_services"])
 _SERVES: Final = ObjectEndpoints(KINDS["serves"])
@@ -90,7 +90,8 @@ _ALPHA: Final = (
 )
 
 
-def _routes(service: Service) -> list[BaseRoute]:
+def build_routes(service: Service) -> list[BaseRoute]:
+    """The routes of both versions of the protocol."""
     claims = Claims()
     found: list[BaseRoute] = []
     for version, endpoints in (("v1", _BOTH), ("v1alpha3", (*_BOTH, *_ALPHA))):
@@ -101,25 +102,5 @@ def _routes(service: Service) -> list[BaseRoute]:
                 for method, answer in answers
                 if answer is not None
             }
-            found.append(route(f"{PREFIX}/{version}/{one.path}", render_error, **handlers))
+            found.append(route(f"{_PREFIX}/{version}/{one.path}", render_error, **handlers))
     return found
-
-
-def _instructions(url: str) -> tuple[str, ...]:
-    if url.startswith("https:"):
-        return (
-            'ModelRegistry("{address}", {port}, author="NAME")',
-            "the token: user_token=, or KF_PIPELINES_SA_TOKEN_PATH=FILE",
-        )
-    return ('ModelRegistry("{address}", {port}, author="NAME", is_secure=False)',)
-
-
-def build_face(service: Service) -> Face:
-    """The face of Kubeflow Model Registry."""
-    return Face(
-        name="kubeflow",
-        prefixes=(PREFIX,),
-        routes=_routes(service),
-        render_error=render_error,
-        instructions=_instructions(service.public_url),
-    )

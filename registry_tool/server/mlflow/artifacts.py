@@ -174,7 +174,8 @@ class ArtifactProxy:
 
     def _find_version(self, request: Request, path: str) -> tuple[VersionRecord, str]:
         parts = path.split("/", _PARTS)
-        subject, snapshot = current_subject(request), self._service.snapshot
+        subject = current_subject(request)
+        snapshot = self._service.snapshot_for(subject)
         if len(parts) < _PARTS or not subject.sees(parts[1]):
             raise _missing(path)
         found = snapshot.version(ModelName(parts[1], parts[2]), parts[3])

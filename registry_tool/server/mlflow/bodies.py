@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictS
 from starlette.requests import Request
 
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.mlflow.errors import MlflowError, missing_parameter
+from registry_tool.server.mlflow.errors import MlflowError, require
 
 __all__ = [
     "AliasBody",
@@ -166,13 +166,21 @@ def _refuse(error: ValidationError) -> MlflowError:
     )
 
 
+def _has_null(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_has_null(key) or _has_null(inner) for key, inner in value.items())
+    return isinstance(value, list) and any(map(_has_null, value))
+
+
 def _check(kind: type[BodyType], data: dict[str, JSON]) -> BodyType:
     given = {key: value for key, value in data.items() if value is not None}
     try:
         found = kind.model_validate(given)
     except ValidationError as exc:
         raise _refuse(exc) from None
-    if "\0" in str(found):
+    if _has_null(given):
         raise MlflowError(f"The request contains a null character.{_DETAILS}")
     return found
 
@@ -203,14 +211,3 @@ def read_query(request: Request, kind: type[BodyType]) -> BodyType:
             is_list = str(field.annotation).startswith("list")
             found[name] = list(query.getlist(name)) if is_list else query[name]
     return _check(kind, found)
-
-
-def require(value: str | None, name: str) -> str:
-    """A parameter that must be given.
-
-    Raises:
-        MlflowError: It is absent or empty.
-    """
-    if not value:
-        raise missing_parameter(name)
-    return value

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from starlette.responses import Response
 
 from registry_tool.errors import ErrorCode, RegistryError, UsageError
-from registry_tool.integrations.mlflow_edits import NameInUseError
 from registry_tool.server.faces import Failure, JsonResponse
 from registry_tool.server.guard import failure_for
-from registry_tool.writer.request import ReviewNeededError
+
+if TYPE_CHECKING:
+    from registry_tool.integrations.mlflow_edits import NameInUseError
 
 __all__ = [
     "MissingResourceError",
@@ -22,6 +22,7 @@ __all__ = [
     "missing_parameter",
     "render_error",
     "render_mlflow_error",
+    "require",
 ]
 
 # https://github.com/mlflow/mlflow/blob/v3.17.2/mlflow/exceptions.py, ERROR_CODE_TO_HTTP_STATUS, by our kinds of errors.
@@ -85,6 +86,17 @@ def missing_parameter(name: str) -> MlflowError:
     )
 
 
+def require(value: str | None, name: str) -> str:
+    """A parameter that must be given.
+
+    Raises:
+        MlflowError: It is absent or empty.
+    """
+    if not value:
+        raise missing_parameter(name)
+    return value
+
+
 def convert_error(error: NameInUseError, name: str, *, is_prompt: bool) -> MlflowError:
     """A taken name in MLflow's words, which tell models from prompts."""
     old = "Prompt" if error.is_prompt else "Registered Model"
@@ -106,8 +118,6 @@ def render_mlflow_error(error: RegistryError) -> Response:
     if isinstance(error, MlflowError):
         return _render(error.error_code, str(error), error.status)
     failure = failure_for(error)
-    if isinstance(error, ReviewNeededError):
-        failure = replace(failure, status=403, code="forbidden")
     response = render_error(failure)
     response.headers.update(failure.headers)
     return response

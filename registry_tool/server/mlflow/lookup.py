@@ -12,6 +12,7 @@ from registry_tool.live.records import ModelRecord, VersionRecord
 from registry_tool.live.snapshot import Snapshot
 from registry_tool.manifests.data import member
 from registry_tool.server.mlflow.errors import MissingResourceError, MlflowError, missing_parameter
+from registry_tool.server.views import SubjectView
 
 __all__ = ["Lookup", "check_model_name", "parse_number"]
 
@@ -33,14 +34,19 @@ class Lookup(NamedTuple):
     """How a request finds things.
 
     Attributes:
-        snapshot: The state that it is answered from.
+        view: What the subject sees.
         subject: Who makes it; a namespace that they may not read does not exist.
         writing: The namespace whose models have bare names.
     """
 
-    snapshot: Snapshot
+    view: SubjectView
     subject: Subject
     writing: str
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The state that it is answered from."""
+        return self.view.snapshot
 
     def split(self, name: str) -> MlflowName:
         """The namespace and the shown name of a name; an exact shown name of the writing namespace wins.

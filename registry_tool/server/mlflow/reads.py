@@ -12,9 +12,9 @@ from registry_tool.integrations.mlflow_mapping import STAGES, parse_stage
 from registry_tool.live.records import ModelRecord, Record, VersionRecord
 from registry_tool.manifests.data import records, text
 from registry_tool.server.faces import JsonResponse, current_subject
-from registry_tool.server.mlflow import bodies
-from registry_tool.server.mlflow.errors import MlflowError
+from registry_tool.server.mlflow.errors import MlflowError, require
 from registry_tool.server.mlflow.lookup import Lookup
+from registry_tool.server.mlflow.queries import read_parameter, read_search, require_parameter
 from registry_tool.server.mlflow.render import Renderer, proxy_folder
 from registry_tool.server.mlflow.search import search_models, search_versions
 from registry_tool.server.service import Service
@@ -57,11 +57,19 @@ class ModelReads:
         self._service = service
         self.renderer = Renderer()
 
+    def begin(self, request: Request) -> Lookup:
+        """What a request that only reads is answered from, from now on until its end."""
+        found = request.scope["state"]["mlflow"] = self.lookup(request)
+        return found
+
     def lookup(self, request: Request) -> Lookup:
-        """What one request is answered from."""
+        """What a request is answered from."""
+        begun: Lookup | None = request.scope["state"].get("mlflow")
+        if begun is not None:
+            return begun
         service = self._service
         subject = current_subject(request)
-        return Lookup(service.snapshot_for(subject), subject, service.writing_namespace("mlflow"))
+        return Lookup(service.view_for(subject), subject, service.writing_namespace("mlflow"))
 
     def answer_model(self, lookup: Lookup, model: ModelRecord) -> Response:
         """One model."""
@@ -75,32 +83,32 @@ class ModelReads:
 
     async def get_model(self, request: Request) -> Response:
         """``GET registered-models/get``."""
-        lookup, body = self.lookup(request), bodies.read_query(request, bodies.ModelBody)
-        return self.answer_model(lookup, lookup.model(body.name))
+        lookup, name = self.lookup(request), read_parameter(request, "name")
+        return self.answer_model(lookup, lookup.model(name))
 
     async def get_version(self, request: Request) -> Response:
         """``GET model-versions/get``."""
-        lookup, body = self.lookup(request), bodies.read_query(request, bodies.VersionBody)
-        bodies.require(body.name, "name")
-        found = lookup.version(body.name, bodies.require(body.version, "version"))
+        lookup, name = self.lookup(request), require_parameter(request, "name")
+        found = lookup.version(name, require_parameter(request, "version"))
         return self.answer_version(lookup, found)
 
     async def get_by_alias(self, request: Request) -> Response:
         """``GET registered-models/alias``."""
-        lookup, body = self.lookup(request), bodies.read_query(request, bodies.AliasBody)
-        bodies.require(body.name, "name")
-        found = lookup.version_with_alias(body.name, bodies.require(body.alias, "alias"))
+        lookup, name = self.lookup(request), require_parameter(request, "name")
+        found = lookup.version_with_alias(name, require_parameter(request, "alias"))
         return self.answer_version(lookup, found)
 
     async def get_latest(self, request: Request) -> Response:
         """``GET|POST registered-models/get-latest-versions``."""
+        from registry_tool.server.mlflow import bodies
+
         lookup = self.lookup(request)
         body = (
             bodies.read_query(request, bodies.LatestBody)
             if request.method == "GET"
             else await bodies.read_body(request, bodies.LatestBody)
         )
-        model = lookup.model(bodies.require(body.name, "name"))
+        model = lookup.model(require(body.name, "name"))
         wanted = {check_stage(stage) for stage in body.stages} or {*STAGES}
         latest = [
             version
@@ -111,15 +119,15 @@ class ModelReads:
 
     async def search_models(self, request: Request) -> Response:
         """``GET registered-models/search``."""
-        lookup, body = self.lookup(request), bodies.read_query(request, bodies.SearchBody)
-        page = search_models(lookup, body)
+        lookup = self.lookup(request)
+        page = search_models(lookup, read_search(request))
         found = (self._render(lookup, record) for record in page.records)
         return _list(found, b"registered_models", page.next_token)
 
     async def search_versions(self, request: Request) -> Response:
         """``GET model-versions/search``."""
-        lookup, body = self.lookup(request), bodies.read_query(request, bodies.SearchBody)
-        page = search_versions(lookup, body)
+        lookup = self.lookup(request)
+        page = search_versions(lookup, read_search(request))
         found = (self._render(lookup, record) for record in page.records)
         return _list(found, b"model_versions", page.next_token)
 
@@ -130,9 +138,8 @@ class ModelReads:
 
     async def get_download_uri(self, request: Request) -> Response:
         """``GET model-versions/get-download-uri``."""
-        lookup, body = self.lookup(request), bodies.read_query(request, bodies.VersionBody)
-        bodies.require(body.name, "name")
-        found = lookup.version(body.name, bodies.require(body.version, "version"))
+        lookup, name = self.lookup(request), require_parameter(request, "name")
+        found = lookup.version(name, require_parameter(request, "version"))
         return JsonResponse({"artifact_uri": self._download_uri(lookup, found)})
 
     def _download_uri(self, lookup: Lookup, version: VersionRecord) -> str:

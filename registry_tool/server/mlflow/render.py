@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import orjson
@@ -19,6 +20,7 @@ from registry_tool.live.records import ModelRecord, VersionRecord
 from registry_tool.manifests.data import Data, member, records, text, whole
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.mlflow.lookup import Lookup
+from registry_tool.server.views import SubjectView
 
 __all__ = ["MODEL_TOUCHED", "VERSION_TOUCHED", "Renderer", "proxy_folder"]
 
@@ -41,8 +43,9 @@ def proxy_folder(version: VersionRecord) -> str:
 class _Kept(NamedTuple):
     """What was rendered, and what it was made from."""
 
-    sources: tuple[object, ...]
-    data: dict[str, JSON]
+    record: VersionRecord | ModelRecord
+    policy: bytes
+    others: tuple[object, ...]
     source: bytes
 
 
@@ -54,11 +57,16 @@ class _Latest(NamedTuple):
     ids: tuple[int, ...]
 
 
-def _same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
-    return len(one) == len(other) and all(a is b or a == b for a, b in zip(one, other, strict=True))
+def _is_named_alike(one: ModelRecord, other: ModelRecord) -> bool:
+    """True where two states of a model show a version alike."""
+    return (
+        one.title == other.title
+        and one.touched.title == other.touched.title
+        and (one.titles is other.titles or one.titles == other.titles)
+    )
 
 
-def _filled(data: dict[str, JSON]) -> dict[str, JSON]:
+def _filled(data: Mapping[str, object]) -> dict[str, object]:
     """The data without empty fields, which MLflow leaves out."""
     return {key: value for key, value in data.items() if value not in ("", None, [])}
 
@@ -94,43 +102,37 @@ class Renderer:
         self._kept: dict[int, _Kept] = {}
         self._latest: dict[int, _Latest] = {}
 
-    def _keep(self, number: int, sources: tuple[object, ...], data: dict[str, JSON]) -> _Kept:
-        kept = _Kept(sources, data, orjson.dumps(data))
-        if not number:
-            return kept
-        self._kept.pop(number, None)
-        while len(self._kept) >= _KEPT:
-            del self._kept[next(iter(self._kept))]
-        self._kept[number] = kept
-        return kept
-
-    def _find(self, number: int, sources: tuple[object, ...]) -> _Kept | None:
-        kept = self._kept.get(number)
-        return kept if kept is not None and _same(kept.sources, sources) else None
+    def _keep(self, kept: _Kept) -> bytes:
+        number = kept.record.id
+        if number:
+            self._kept.pop(number, None)
+            while len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[number] = kept
+        return kept.source
 
     def version(self, lookup: Lookup, version: VersionRecord) -> bytes:
         """A version as JSON."""
-        return self._version(lookup, version).source
+        snapshot = lookup.snapshot
+        model, policy = snapshot.models[version.model], snapshot.serve
+        kept = self._kept.get(version.id)
+        if kept is not None and kept.record is version and kept.policy is policy:
+            known = kept.others[0]
+            if known is model or (isinstance(known, ModelRecord) and _is_named_alike(known, model)):
+                return kept.source
+        source = orjson.dumps(self._version_data(lookup, model, version))
+        return self._keep(_Kept(version, policy, (model,), source))
 
     def model(self, lookup: Lookup, model: ModelRecord) -> bytes:
         """A model as JSON, with the latest version of each stage."""
-        policy = lookup.snapshot.serve
-        latest = self.latest(lookup, model)
-        sources = (model, policy, *latest)
-        kept = self._find(model.id, sources)
-        if kept is None:
-            data = self._model_data(lookup, model, latest)
-            kept = self._keep(model.id, sources, data)
-        return kept.source
-
-    def _version(self, lookup: Lookup, version: VersionRecord) -> _Kept:
-        model = lookup.snapshot.model_with(version)
-        policy = lookup.snapshot.serve
-        sources = (version, model.title, model.touched.title, model.titles, policy)
-        kept = self._find(version.id, sources)
-        if kept is None:
-            kept = self._keep(version.id, sources, self._version_data(lookup, model, version))
-        return kept
+        policy, latest = lookup.snapshot.serve, self.latest(lookup, model)
+        kept = self._kept.get(model.id)
+        if kept is not None and kept.record is model and kept.policy is policy:
+            pairs = zip(kept.others, latest, strict=False)
+            if len(kept.others) == len(latest) and all(one is other for one, other in pairs):
+                return kept.source
+        source = orjson.dumps(self._model_data(lookup, model, latest))
+        return self._keep(_Kept(model, policy, tuple(latest), source))
 
     def stage(self, lookup: Lookup, version: VersionRecord) -> str:
         """The stage of a version."""
@@ -159,13 +161,13 @@ class Renderer:
 
     def _version_data(
         self, lookup: Lookup, model: ModelRecord, version: VersionRecord
-    ) -> dict[str, JSON]:
+    ) -> dict[str, object]:
         snapshot, record = lookup.snapshot, version.data
         wire = member(version.file("wire.yaml"), API)
         origin = read_origin(record, wire, f"mlflow-artifacts:/{proxy_folder(version)}")
         position = max(version.touched.last(*VERSION_TOUCHED), model.touched.title)
         said = text(version.file("metadata.yaml"), "description") or text(record, "description")
-        status, message = _status(version)
+        status, message = _status(lookup.view, version)
         tags: list[JSON] = [dict(tag) for tag in render_tags(version.metadata)]
         aliases: list[JSON] = [model.titles.get(alias, alias) for alias in version.aliases]
         found: dict[str, JSON] = {
@@ -191,7 +193,7 @@ class Renderer:
 
     def _model_data(
         self, lookup: Lookup, model: ModelRecord, latest: list[VersionRecord]
-    ) -> dict[str, JSON]:
+    ) -> dict[str, object]:
         snapshot = lookup.snapshot
         wire = member(model.file("wire.yaml"), API)
         tags: list[JSON] = [dict(tag) for tag in render_tags(model.metadata)]
@@ -201,12 +203,12 @@ class Renderer:
             if version is not None:
                 shown = model.titles.get(alias, alias)
                 aliases.append({"alias": shown, "version": str(snapshot.number(version))})
-        found: dict[str, JSON] = {
+        found: dict[str, object] = {
             "name": lookup.model_name(model),
             "creation_timestamp": snapshot.created(model),
             "last_updated_timestamp": snapshot.changed(model, *MODEL_TOUCHED),
             "description": text(model.data, "description"),
-            "latest_versions": [self._version(lookup, one).data for one in latest],
+            "latest_versions": [orjson.Fragment(self.version(lookup, one)) for one in latest],
             "tags": tags,
             "aliases": aliases,
             "deployment_job_id": text(wire, "deployment_job_id"),
@@ -214,10 +216,16 @@ class Renderer:
         return _filled(found)
 
 
-def _status(version: VersionRecord) -> tuple[str, str]:
-    """The status of a version, and why it is not READY."""
-    if version.id >= BRANCH_START:
-        return "PENDING_REGISTRATION", "proposed; it is READY once the proposal is merged"
+def _status(view: SubjectView, version: VersionRecord) -> tuple[str, str]:
+    """The status of a version, and why it is not READY, or what is proposed of it."""
+    branch = view.branch(version)
+    if view.is_conflict(version):
+        return (
+            "FAILED_REGISTRATION",
+            f"another version {version.version} of {version.model} was published; this one is on {branch}: register it again",
+        )
+    if branch and version.id >= BRANCH_START:
+        return "PENDING_REGISTRATION", f"proposed on {branch}; it is READY once that is merged"
     if version.is_draft:
         return (
             "PENDING_REGISTRATION",
@@ -226,4 +234,4 @@ def _status(version: VersionRecord) -> tuple[str, str]:
     if version.state in {"withdrawn", "erased"}:
         reason = text(version.file("status.yaml"), "reason")
         return "FAILED_REGISTRATION", f"{version.state}: {reason}".rstrip(": ")
-    return "READY", ""
+    return "READY", f"a change of it is proposed on {branch}" if branch else ""

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
+from registry_tool.access.subjects import Subject
 from registry_tool.errors import RegistryError
-from registry_tool.server.faces import Face, Handler, JsonResponse, route
-from registry_tool.server.mlflow.artifacts import ArtifactProxy
+from registry_tool.server.faces import (
+    DeferredRoutes,
+    Face,
+    Handler,
+    JsonResponse,
+    defer_handlers,
+    proposal_headers,
+    route,
+)
 from registry_tool.server.mlflow.errors import (
     NotImplementedHereError,
     render_error,
     render_mlflow_error,
 )
 from registry_tool.server.mlflow.reads import PROXY_PREFIX, ModelReads
-from registry_tool.server.mlflow.writes import ModelWrites
 from registry_tool.server.service import Service
 
+if TYPE_CHECKING:
+    from registry_tool.server.mlflow.writes import ModelWrites
+
 __all__ = ["build_face"]
+
+# Makes a handler of a choice among those that write; see ``defer_handlers``.
+_Deferred: TypeAlias = "Callable[[Callable[[ModelWrites], Handler]], Handler]"
 
 _PREFIX: Final = "/api/2.0/mlflow"
 _INFO: Final = "/api/3.0/mlflow"
@@ -38,32 +52,40 @@ _SERVER_INFO: Final = {
 
 
 def _worded(handler: Handler) -> Handler:
-    """A handler whose exceptions are answered in MLflow's words."""
+    """A handler whose exceptions are answered in MLflow's words, and whose proposals in headers."""
 
     async def answer(request: Request) -> Response:
         try:
-            return await handler(request)
+            response = await handler(request)
         except RegistryError as exc:
             return render_mlflow_error(exc)
+        response.headers.update(proposal_headers(request))
+        return response
 
     return answer
 
 
-def _tagged(handler: Handler, reads: ModelReads) -> Handler:
+def _tagged(handler: Handler, reads: ModelReads, service: Service) -> Handler:
     """A handler that reads: the answer follows from the URL, the commit and who asks, which is its ETag."""
 
     async def answer(request: Request) -> Response:
-        lookup = reads.lookup(request)
-        said = f"{lookup.snapshot.commit} {lookup.subject}".encode()
-        tag = f'"{hashlib.blake2b(said, digest_size=12).hexdigest()}"'
+        lookup = reads.begin(request)
+        tag = _etag(lookup.view.mark, lookup.subject)
         headers = {"ETag": tag, "Vary": "Authorization"}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
         response = await handler(request)
         response.headers.update(headers)
+        service.keep_answer(request.scope, lookup.subject, lookup.snapshot, response)
         return response
 
     return answer
+
+
+@lru_cache(maxsize=256)
+def _etag(mark: str, subject: Subject) -> str:
+    said = f"{mark} {subject}".encode()
+    return f'"{hashlib.blake2b(said, digest_size=12).hexdigest()}"'
 
 
 async def _version(_: Request) -> Response:
@@ -78,34 +100,34 @@ async def _no_webhooks(_: Request) -> Response:
     raise NotImplementedHereError("This server has no webhooks; read its changes at /events.")
 
 
-def _handlers(reads: ModelReads, writes: ModelWrites) -> Mapping[str, Mapping[str, Handler]]:
+def _handlers(reads: ModelReads, writes: _Deferred) -> Mapping[str, Mapping[str, Handler]]:
     return {
-        "registered-models/create": {"post": writes.create_model},
-        "registered-models/rename": {"post": writes.rename_model},
-        "registered-models/update": {"patch": writes.update_model},
-        "registered-models/delete": {"delete": writes.delete_model},
+        "registered-models/create": {"post": writes(lambda w: w.create_model)},
+        "registered-models/rename": {"post": writes(lambda w: w.rename_model)},
+        "registered-models/update": {"patch": writes(lambda w: w.update_model)},
+        "registered-models/delete": {"delete": writes(lambda w: w.delete_model)},
         "registered-models/get": {"get": reads.get_model},
         "registered-models/search": {"get": reads.search_models},
         "registered-models/get-latest-versions": {
             "get": reads.get_latest,
             "post": reads.get_latest,
         },
-        "registered-models/set-tag": {"post": writes.set_model_tag},
-        "registered-models/delete-tag": {"delete": writes.delete_model_tag},
+        "registered-models/set-tag": {"post": writes(lambda w: w.set_model_tag)},
+        "registered-models/delete-tag": {"delete": writes(lambda w: w.delete_model_tag)},
         "registered-models/alias": {
             "get": reads.get_by_alias,
-            "post": writes.set_alias,
-            "delete": writes.delete_alias,
+            "post": writes(lambda w: w.set_alias),
+            "delete": writes(lambda w: w.delete_alias),
         },
-        "model-versions/create": {"post": writes.create_version},
-        "model-versions/update": {"patch": writes.update_version},
-        "model-versions/transition-stage": {"post": writes.move_stage},
-        "model-versions/delete": {"delete": writes.delete_version},
+        "model-versions/create": {"post": writes(lambda w: w.create_version)},
+        "model-versions/update": {"patch": writes(lambda w: w.update_version)},
+        "model-versions/transition-stage": {"post": writes(lambda w: w.move_stage)},
+        "model-versions/delete": {"delete": writes(lambda w: w.delete_version)},
         "model-versions/get": {"get": reads.get_version},
         "model-versions/search": {"get": reads.search_versions},
         "model-versions/get-download-uri": {"get": reads.get_download_uri},
-        "model-versions/set-tag": {"post": writes.set_version_tag},
-        "model-versions/delete-tag": {"delete": writes.delete_version_tag},
+        "model-versions/set-tag": {"post": writes(lambda w: w.set_version_tag)},
+        "model-versions/delete-tag": {"delete": writes(lambda w: w.delete_version_tag)},
         "webhooks": {"get": _no_webhooks, "post": _no_webhooks},
         "webhooks/{path:path}": {
             "get": _no_webhooks,
@@ -116,31 +138,53 @@ def _handlers(reads: ModelReads, writes: ModelWrites) -> Mapping[str, Mapping[st
     }
 
 
-def build_face(service: Service) -> Face:
-    """MLflow's protocol over a service."""
+def _make_route(path: str, handlers: Mapping[str, Handler]) -> BaseRoute:
+    return route(path, render_error, **{name: _worded(one) for name, one in handlers.items()})
+
+
+def _build_routes(service: Service) -> list[BaseRoute]:
     reads = ModelReads(service)
-    writes = ModelWrites(service, reads)
+
+    @cache
+    def make_writes() -> ModelWrites:
+        from registry_tool.server.mlflow.writes import ModelWrites
+
+        return ModelWrites(service, reads)
+
+    def make_proxy() -> Sequence[BaseRoute]:
+        from registry_tool.server.mlflow.artifacts import ArtifactProxy
+
+        found = ArtifactProxy(service, reads, make_writes()).handlers()
+        return [_make_route(f"{PROXY_PREFIX}/{path}", some) for path, some in found.items()]
+
     routes: list[BaseRoute] = []
-    for path, handlers in _handlers(reads, writes).items():
-        worded = {
-            method: _worded(
-                _tagged(handler, reads) if method == "get" and path != "webhooks" else handler
-            )
+    for path, handlers in _handlers(reads, defer_handlers(make_writes)).items():
+        tagged = {
+            method: _tagged(handler, reads, service)
+            if method == "get" and path != "webhooks"
+            else handler
             for method, handler in handlers.items()
         }
-        routes.append(route(f"{_PREFIX}/{path}", render_error, **worded))
-    for path, handlers in ArtifactProxy(service, reads, writes).handlers().items():
-        worded = {method: _worded(handler) for method, handler in handlers.items()}
-        routes.append(route(f"{PROXY_PREFIX}/{path}", render_error, **worded))
+        routes.append(_make_route(f"{_PREFIX}/{path}", tagged))
+    routes.append(DeferredRoutes(PROXY_PREFIX, make_proxy, render_error))
     routes.append(route("/version", render_error, get=_version))
     routes.append(route(f"{_INFO}/server-info", render_error, get=_server_info))
+    return routes
+
+
+def build_face(service: Service) -> Face:
+    """MLflow's protocol over a service."""
     return Face(
         name="mlflow",
         prefixes=(_PREFIX, PROXY_PREFIX, _INFO, "/version"),
-        routes=routes,
+        routes=_build_routes(service),
         render_error=render_error,
         open_paths=frozenset({"/version", f"{_INFO}/server-info"}),
         stream_paths=(f"{PROXY_PREFIX}/artifacts/",),
+        late_imports=(
+            "registry_tool.server.mlflow.writes",
+            "registry_tool.server.mlflow.artifacts",
+        ),
         instructions=(
             "MLFLOW_REGISTRY_URI={url}",
             "MLFLOW_TRACKING_TOKEN=TOKEN  # where the server needs tokens",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -41,23 +43,29 @@ from registry_tool.live.pages import (
     read_page,
     text_term,
 )
+from registry_tool.live.parts import encode
 from registry_tool.live.records import ModelRecord, ObjectRecord, Record, VersionRecord
 from registry_tool.manifests.data import member
-from registry_tool.server.mlflow.bodies import SearchBody
+from registry_tool.names import ModelName
 from registry_tool.server.mlflow.errors import MlflowError
 from registry_tool.server.mlflow.lookup import Lookup
+from registry_tool.server.mlflow.queries import SearchQuery
 from registry_tool.server.mlflow.render import MODEL_TOUCHED, VERSION_TOUCHED, proxy_folder
 
 __all__ = ["search_models", "search_versions"]
 
 _MODELS: Final = (100, 1000)
 _VERSIONS: Final = (10_000, 200_000)
+_REMEMBERED: Final = 1000  # characters of a filter that is parsed once
 _DAMAGED_PAGE: Final = "Invalid page token, could not base64-decode"
 
 
 def _tag_column(key: str) -> FilterColumn:
+    written = encode(key)
+
     def value(record: Record) -> Scalar | None:
-        if isinstance(record, ObjectRecord):
+        # Most records do not have most tags, and looking for the text of one costs less than decoding all of them.
+        if isinstance(record, ObjectRecord) or written not in record.free:
             return None
         metadata = record.metadata
         return render_tag(metadata[key]) if key in metadata else None
@@ -84,6 +92,21 @@ def _name(lookup: Lookup, record: Record) -> str:
     return lookup.model_name(record) if isinstance(record, ModelRecord) else ""
 
 
+def _read_names(lookup: Lookup) -> Callable[[Record], str]:
+    """The name of a record, or of its model; versions of one model share it."""
+    names: dict[ModelName, str] = {}
+
+    def name(record: Record) -> str:
+        if not isinstance(record, VersionRecord):
+            return _name(lookup, record)
+        found = names.get(record.model)
+        if found is None:
+            found = names[record.model] = _name(lookup, record)
+        return found
+
+    return name
+
+
 def _number(lookup: Lookup, record: Record) -> int:
     return lookup.snapshot.number(record) if isinstance(record, VersionRecord) else 0
 
@@ -93,7 +116,7 @@ def _columns(lookup: Lookup) -> FilterColumns:
         if field.is_free:
             return _tag_column(field.name)
         if field.name == "name":
-            return FilterColumn(lambda record: _name(lookup, record))
+            return FilterColumn(_read_names(lookup))
         if field.name == "version_number":
             return FilterColumn(lambda record: _number(lookup, record))
         return _origin_column(field.name)
@@ -157,7 +180,7 @@ def _term(
         case "version_number":
             return OrderTerm(order.key, lambda r: _number(lookup, r), descending)
         case _:
-            return OrderTerm(order.key, lambda r: _name(lookup, r), descending)
+            return OrderTerm(order.key, _read_names(lookup), descending)
 
 
 def _terms(lookup: Lookup, orders: list[MlflowOrder], kind: MlflowKind) -> tuple[OrderTerm, ...]:
@@ -173,9 +196,9 @@ def _terms(lookup: Lookup, orders: list[MlflowOrder], kind: MlflowKind) -> tuple
     return tuple(_term(lookup, order, kind, touched) for order in whole)
 
 
-def _size(body: SearchBody, limits: tuple[int, int], kind: MlflowKind) -> int:
+def _size(query: SearchQuery, limits: tuple[int, int], kind: MlflowKind) -> int:
     usual, most = limits
-    size = usual if body.max_results is None else body.max_results
+    size = usual if query.max_results is None else query.max_results
     if size > most:
         raise MlflowError(
             f"Invalid value for request parameter max_results. It must be at most {most}, but got value {size}"
@@ -187,36 +210,47 @@ def _size(body: SearchBody, limits: tuple[int, int], kind: MlflowKind) -> int:
     return size
 
 
-def _search(lookup: Lookup, body: SearchBody, kind: MlflowKind, limits: tuple[int, int]) -> Page:
-    size = _size(body, limits, kind)
-    parsed = parse_mlflow_filter(body.filter or "", kind)
-    orders = parse_mlflow_order(body.order_by, kind)
+def _parse_filter(source: str, kind: MlflowKind) -> MlflowFilter:
+    if len(source) > _REMEMBERED:
+        return parse_mlflow_filter(source, kind)
+    return _parse_short_filter(source, kind)
+
+
+@lru_cache(maxsize=1024)
+def _parse_short_filter(source: str, kind: MlflowKind) -> MlflowFilter:
+    return parse_mlflow_filter(source, kind)
+
+
+def _search(lookup: Lookup, query: SearchQuery, kind: MlflowKind, limits: tuple[int, int]) -> Page:
+    size = _size(query, limits, kind)
+    parsed = _parse_filter(query.filter, kind)
+    orders = parse_mlflow_order(query.order_by, kind)
     columns = _columns(lookup)
     ids = _ids(lookup, kind, parsed.expression, columns)
-    query = orjson.dumps([body.filter or "", body.order_by, lookup.writing]).decode()
+    said = orjson.dumps([query.filter, query.order_by, lookup.writing]).decode()
     accept = _accept(lookup, parsed, columns)
-    listing = RecordListing(kind, _terms(lookup, orders, kind), query, ids, accept)
+    listing = RecordListing(kind, _terms(lookup, orders, kind), said, ids, accept)
     try:
-        return read_page(lookup.snapshot, listing, size, body.page_token or "")
+        return read_page(lookup.snapshot, listing, size, query.page_token)
     except PageTokenError:
         raise MlflowError(_DAMAGED_PAGE) from None
 
 
-def search_models(lookup: Lookup, body: SearchBody) -> Page:
+def search_models(lookup: Lookup, query: SearchQuery) -> Page:
     """A page of models, by name if no order is given.
 
     Raises:
         MlflowError: The page size or token is not one.
         FilterError: The filter or the order is not one.
     """
-    return _search(lookup, body, "model", _MODELS)
+    return _search(lookup, query, "model", _MODELS)
 
 
-def search_versions(lookup: Lookup, body: SearchBody) -> Page:
+def search_versions(lookup: Lookup, query: SearchQuery) -> Page:
     """A page of versions, the latest changed first if no order is given.
 
     Raises:
         MlflowError: The page size or token is not one.
         FilterError: The filter or the order is not one.
     """
-    return _search(lookup, body, "version", _VERSIONS)
+    return _search(lookup, query, "version", _VERSIONS)

@@ -152,11 +152,8 @@ class ModelWrites:
 
     async def write_plain(self, request: Request, namespace: str, edit: Edit) -> Written:
         """Publish a change whose request has a body that is a file."""
-        subject = current_subject(request)
-        Service.require(subject, "write", namespace)
-        author = Person(subject.name, subject.email)
-        may_review = subject.may("review", namespace)
-        return await self._service.write(WriteRequest(edit, author, api=API, may_review=may_review))
+        Service.require(current_subject(request), "write", namespace)
+        return await self._submit(request, namespace, edit)
 
     async def _write(self, request: Request, namespace: str, edit: Edit, *scopes: Scope) -> Written:
         subject = current_subject(request)
@@ -164,16 +161,20 @@ class ModelWrites:
             Service.require(subject, scope, namespace)
         key = request.headers.get("idempotency-key", "")
         content = hashlib.sha256(request.url.path.encode() + await request.body()).hexdigest()
-        return await self._service.write(
+        return await self._submit(request, namespace, edit, key=key, content=content)
+
+    async def _submit(
+        self, request: Request, namespace: str, edit: Edit, *, key: str = "", content: str = ""
+    ) -> Written:
+        subject = current_subject(request)
+        author, may_review = Person(subject.name, subject.email), subject.may("review", namespace)
+        written = await self._service.write(
             WriteRequest(
-                edit,
-                Person(subject.name, subject.email),
-                api=API,
-                request_id=key,
-                content=content,
-                may_review=subject.may("review", namespace),
+                edit, author, api=API, request_id=key, content=content, may_review=may_review
             )
         )
+        request.state.proposal = self._service.describe_proposal(written, subject)
+        return written
 
     # --- models
 
@@ -266,7 +267,10 @@ class ModelWrites:
         origin = VersionOrigin(source, body.run_id or "", body.run_link or "", body.model_id or "")
         new = await self._new_version(request, origin, body.description or "", tags)
         edit = mlflow_edits.create_version(
-            model.name, new, gone=self._find_gone, find_equal=self._find_equal
+            model.name,
+            new,
+            gone=lambda view: _removed_names(self._reads.lookup(request).snapshot, view),
+            find_equal=lambda view, identity: self._find_equal(request, view, identity),
         )
         written = await self._write(request, model.name.namespace, edit)
         return self._answer_created(request, written)
@@ -311,23 +315,18 @@ class ModelWrites:
             return self._reads.answer_version(lookup, found)
         raise ConflictError(f"{added} was changed by another request", remedy="try again")
 
-    def _find_gone(self, view: ModelView) -> list[str]:
-        return _removed_names(self._service.snapshot, view)
-
-    def _find_equal(self, view: ModelView, identity: str) -> str:
+    def _find_equal(self, request: Request, view: ModelView, identity: str) -> str:
         """The earlier version of a model with an identity, from the index; of the newest ones from their files."""
-        snapshot = self._service.snapshot
+        snapshot = self._reads.lookup(request).snapshot
         ids = snapshot.indexes.find("version", "identity", _identity, identity)
         equal = (one for one in map(snapshot.records.get, ids) if isinstance(one, VersionRecord))
-        for record in equal:
-            is_own = record.model == view.name and not record.is_draft
-            if is_own and view.version(record.version) is not None:
-                return f"{record.model}@{record.version}"
-        for name in view.versions:
-            if snapshot.version(view.name, name) is None:
-                found = view.version(name)
-                if found is not None and text(found.data, "identity") == identity:
-                    return f"{view.name}@{name}"
+        names = [one.version for one in equal if one.model == view.name and not one.is_draft]
+        names += [name for name in view.versions if snapshot.version(view.name, name) is None]
+        for name in names:
+            # What is proposed on another branch is in the index, and not here.
+            found = view.version(name)
+            if found is not None and text(found.data, "identity") == identity:
+                return f"{view.name}@{name}"
         return ""
 
     async def _find_version(

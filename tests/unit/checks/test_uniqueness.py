@@ -29,9 +29,15 @@ def test_a_version_claims_its_identity_and_external_ids() -> None:
     record = document(catalog, VERSION)
     assert record.data is not None
     assert set(list_claims(record)) == {
-        UniqueValue("subject", "run-1", VERSION, ("external_id",)),
+        UniqueValue("subject", "run-1", VERSION, ("external_id",), "nlp/lang-id@1"),
         UniqueValue("identity", str(record.data["identity"]), VERSION, ("identity",)),
-        UniqueValue("artifact", "blob-1", VERSION, ("artifacts", 0, "external_id")),
+        UniqueValue(
+            "artifact",
+            "blob-1",
+            VERSION,
+            ("artifacts", 0, "external_id"),
+            "nlp/lang-id@1 artifact:model",
+        ),
     }
     assert list(list_claims(document(catalog_of(files), VERSION))) == []  # no identity: no data
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from registry_tool.git.tree import FILE, FOLDER, Tree, walk
+from registry_tool.git.tree import FILE, FOLDER, Tree, folders_with, walk
 
 KINDS = (
     "dict", "overlay", "folder", "normal", "packed", "bare", "partial", "shallow", "sha256", "linked",
@@ -64,6 +64,13 @@ def test_entries_are_those_of_the_listing(tree: Tree, files: Files) -> None:
     for path in {*files, *_folders(files)} - {""}:
         folder, _, name = path.rpartition("/")
         assert tree.entry(path) == tree.folder(folder)[name]
+
+
+def test_folders_with_a_file_of_a_name_are_found(tree: Tree, files: Files) -> None:
+    folders = [*sorted(_folders(files) - {""}), "no/such/folder", "registry.yaml"]
+    for name in ("model.yaml", "version.yaml", "versions", "nothing"):
+        wanted = [f for f in folders if f"{f}/{name}" in {*files, *_folders(files)}]
+        assert list(folders_with(tree, folders, name)) == wanted
 
 
 def test_what_is_not_there_is_nothing(tree: Tree) -> None:

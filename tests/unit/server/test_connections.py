@@ -125,3 +125,49 @@ def test_many_requests_in_one_piece_are_answered_in_order() -> None:
 def test_what_is_no_request_is_refused_and_closed(sent: bytes) -> None:
     found = _talk([sent])
     assert found.startswith(b"HTTP/1.1 400 ") or sent == b"GET /\r\n\r\n"
+
+
+class _Written(asyncio.Transport):
+    """Keeps what is written, a piece for each system call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.pieces.append(bytes(data))
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        self.pieces.append(b"".join(list_of_data))
+
+    def close(self) -> None:
+        self.pieces.append(b"(closed)")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "written"),
+    [
+        ([b"head", b"body"], [b"headbody"]),
+        ([b"head", b"b" * 100_000], [b"head" + b"b" * 100_000]),
+        ([b"head", b""], [b"head"]),
+        ([b"head", b"one", b"two", b"three"], [b"headone", b"twothree"]),
+        ([b"head", None, b"body"], [b"head", b"body"]),
+    ],
+)
+def test_writes_that_follow_each_other_are_joined(
+    pieces: list[bytes | None], written: list[bytes]
+) -> None:
+    async def run() -> list[bytes]:
+        transport = _Written()
+        joined = connections._JoinedWrites(transport, asyncio.get_running_loop())
+        for piece in pieces:
+            if piece is None:
+                await asyncio.sleep(0)
+            else:
+                joined.write(piece)
+        await asyncio.sleep(0)
+        joined.write(b"last")
+        joined.close()
+        return transport.pieces
+
+    assert asyncio.run(run()) == [*written, b"last", b"(closed)"]

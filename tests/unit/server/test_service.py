@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -186,9 +186,31 @@ def test_a_writer_that_stopped_by_itself_is_said(
     bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_service(bare, ServiceOptions()) as service:
+        asyncio.run(service.write(version_request(1)))
         assert service.describe(LOCAL)["trouble"] == ""
         monkeypatch.setattr(Writer, "failure", ZeroDivisionError())
         assert "the writer has stopped" in str(service.describe(LOCAL)["trouble"])
+
+
+def test_a_writer_that_cannot_be_made_refuses_writes_until_it_can(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_service(bare, ServiceOptions()) as service:
+        with monkeypatch.context() as patched:
+            error = OperationalError("the disk is gone")
+            patched.setattr(Writer, "__init__", _raise(error))
+            with pytest.raises(OperationalError, match="the disk is gone"):
+                asyncio.run(service.write(version_request(1)))
+            assert service.describe(LOCAL)["trouble"] == "every write is refused: the disk is gone"
+        assert asyncio.run(service.write(version_request(1))).commit == service.snapshot.commit
+        assert service.describe(LOCAL)["trouble"] == ""
+
+
+def _raise(error: Exception) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_a_url_is_served_from_a_clone_that_follows_it(

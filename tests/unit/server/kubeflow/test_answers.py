@@ -377,7 +377,7 @@ def test_an_attached_artifact_keeps_its_id(tmp_path: Path) -> None:
         )
 
 
-def test_who_may_not_review_may_not_archive_and_what_is_not_seen_is_not_there(
+def test_who_may_not_review_proposes_and_what_is_not_seen_is_not_there(
     tmp_path: Path,
 ) -> None:
     bare = bare_registry(tmp_path)
@@ -388,8 +388,14 @@ def test_who_may_not_review_may_not_archive_and_what_is_not_seen_is_not_there(
         assert app.ask("GET", "registered_model?name=nlp.lang-id").status == 404
         assert _names(app.ask("GET", "registered_models")) == ["m"]
         assert _items(app.ask("GET", "artifacts")) == []
-        refused = app.ask("PATCH", f"registered_models/{model['id']}", {"state": "ARCHIVED"})
-        assert (refused.status, refused.data["code"]) == (403, "Forbidden")
+        path = f"registered_models/{model['id']}"
+        proposed = app.ask("PATCH", path, {"state": "ARCHIVED"})
+        assert (proposed.status, proposed.data["state"]) == (200, "ARCHIVED")
+        branch = "serve/eve@example.org"
+        assert proposed.headers["registry-proposal"] == branch
+        shown: JSON = {"metadataType": "MetadataStringValue", "string_value": branch}
+        assert proposed.data["customProperties"] == {"registry_proposal": shown}
+        assert app.service.snapshot.models[ModelName("default", "m")].state == "live"
     reader = Subject("Bob", "bob@example.org", grants=parse_grants(["read"]))
     with serve_app(bare, build_face, prefix=PREFIX, subject=reader) as app:
         assert app.ask("POST", "registered_models", {"name": "n"}).status == 403
@@ -527,12 +533,3 @@ def test_an_archived_draft_stays_archived(tmp_path: Path) -> None:
         assert app.ask("GET", "model_versions/5").data["state"] == "ARCHIVED"
         for state in ("LIVE", "ARCHIVED", "LIVE"):
             assert app.ask("PATCH", "model_versions/5", {"state": state}).data["state"] == state
-
-
-def test_what_is_written_to_a_branch_says_so(tmp_path: Path) -> None:
-    bare = bare_registry(tmp_path, {"serve.yaml": "schema: serve/v1\nwrite: branch\n"})
-    with serve_app(bare, build_face, prefix=PREFIX) as app:
-        found = app.ask("POST", "registered_models", {"name": "m"})
-        assert (found.status, found.data["code"]) == (403, "Forbidden")
-        assert "proposed on the branch serve/" in str(found.data["message"])
-        assert _names(app.ask("GET", "registered_models")) == ["nlp.lang-id"]

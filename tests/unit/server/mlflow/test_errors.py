@@ -31,6 +31,9 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowWire]:
 
 CASES: list[tuple[str, str, dict[str, JSON], tuple[int, str, str]]] = [
     ("POST", f"{MODELS}/create", {"name": "m"}, (400, "RESOURCE_ALREADY_EXISTS", "Registered Model (name=m) already exists.")),
+    ("GET", f"{MODELS}/get", {"name": "m\0"}, (400, BAD, f"The request contains a null character.{DETAILS}")),
+    ("GET", f"{MODELS}/search", {"order_by": "name\0"}, (400, BAD, f"The request contains a null character.{DETAILS}")),
+    ("POST", f"{MODELS}/create", {"name": "x", "tags": [{"key": "a", "value": "\0"}]}, (400, BAD, f"The request contains a null character.{DETAILS}")),
     ("GET", f"{MODELS}/get", {"name": "n"}, (404, MISSING, "Registered Model with name=n not found")),
     ("GET", f"{VERSIONS}/get", {"name": "m", "version": "9"}, (404, MISSING, "Model Version (name=m, version=9) not found")),
     ("GET", f"{VERSIONS}/get", {"name": "m", "version": "0"}, (404, MISSING, "Model Version (name=m, version=0) not found")),

@@ -1,0 +1,143 @@
+"""Answers that are kept until the registry changes.
+
+What a read answers follows from its URL, who asks and the state of the registry, which is what its ETag says. So the same
+question to the same state has the same answer, which is sent without being made again: clients ask for one alias, or for
+the first page of a list, again and again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.responses import Response
+    from starlette.types import Scope, Send
+
+    from registry_tool.access.subjects import Subject
+    from registry_tool.live.snapshot import Snapshot
+
+__all__ = ["KeptAnswer", "KeptAnswers"]
+
+_MOST_BYTES: Final = 32 << 20
+_LARGEST: Final = 1 << 20
+_OVERHEAD: Final = 1500  # of one answer without its body, about
+_OF_BODY: Final = frozenset({b"content-length", b"content-type"})
+_NOTHING: Final[dict[str, object]] = {"type": "http.response.body", "body": b""}
+
+
+class KeptAnswer(NamedTuple):
+    """An answer.
+
+    Attributes:
+        etag: Its tag.
+        head: The message that begins it.
+        body: The message with its body.
+        unchanged: The message that begins the answer to a client that has it.
+    """
+
+    etag: bytes
+    head: dict[str, object]
+    body: dict[str, object]
+    unchanged: dict[str, object]
+
+    async def send(self, scope: Scope, send: Send) -> None:
+        """Send it, or say that the client has it."""
+        has_it = any(
+            name == b"if-none-match" and value == self.etag for name, value in scope["headers"]
+        )
+        await send(self.unchanged if has_it else self.head)
+        await send(_NOTHING if has_it else self.body)
+
+
+class _Known(NamedTuple):
+    """The answers to one subject, by path and query."""
+
+    snapshot: Snapshot
+    published: Snapshot
+    answers: dict[tuple[str, bytes], KeptAnswer]
+
+
+class KeptAnswers:
+    """Answers by subject and URL; for one thread, that of the event loop.
+
+    Args:
+        most: The bytes that they may take; when there are more, all are forgotten.
+        largest: The bytes of the largest body that is kept.
+    """
+
+    def __init__(self, most: int = _MOST_BYTES, largest: int = _LARGEST) -> None:
+        self._most = most
+        self._largest = largest
+        self._size = 0
+        self._by_subject: dict[Subject, _Known] = {}
+
+    def find(self, scope: Scope, subject: Subject, snapshot: Snapshot) -> KeptAnswer | None:
+        """The answer to a request; None where it has to be made.
+
+        Args:
+            scope: The request.
+            subject: Who makes it.
+            snapshot: The state that the subject sees now.
+        """
+        if scope["method"] != "GET":
+            return None
+        kept = self._by_subject.get(subject)
+        if kept is None or kept.snapshot is not snapshot:
+            return None
+        return kept.answers.get((scope["path"], scope["query_string"]))
+
+    def keep(
+        self,
+        scope: Scope,
+        subject: Subject,
+        snapshot: Snapshot,
+        answer: Response,
+        *,
+        published: Snapshot,
+    ) -> None:
+        """Keep an answer that has an ETag, if it is one to a plain GET, successful and not too large.
+
+        Args:
+            scope: The request.
+            subject: Who made it.
+            snapshot: The state that it was answered from.
+            answer: The answer; it must follow from the URL, the subject and the state alone.
+            published: The published state, without what subjects have proposed.
+        """
+        etag = answer.headers.get("etag", "").encode("latin-1")
+        size = len(answer.body) + len(scope["query_string"]) + _OVERHEAD
+        if scope["method"] != "GET" or answer.status_code != 200 or not etag:  # noqa: PLR2004 (OK)
+            return
+        if size > self._largest:
+            return
+        if self._size + size > self._most:
+            self._by_subject.clear()
+            self._size = 0
+        kept = self._by_subject.get(subject)
+        if kept is None or kept.snapshot is not snapshot:
+            self._forget_others(published)
+            kept = self._by_subject[subject] = _Known(snapshot, published, {})
+        kept.answers[scope["path"], scope["query_string"]] = _read_answer(etag, answer)
+        self._size += size
+
+    def _forget_others(self, published: Snapshot) -> None:
+        """Forget the answers from former states."""
+        if any(kept.published is not published for kept in self._by_subject.values()):
+            self._by_subject.clear()
+            self._size = 0
+
+
+def _read_answer(etag: bytes, answer: Response) -> KeptAnswer:
+    headers = [*answer.raw_headers]
+    return KeptAnswer(
+        etag,
+        {"type": "http.response.start", "status": 200, "headers": headers},
+        {"type": "http.response.body", "body": bytes(answer.body)},
+        {"type": "http.response.start", "status": 304, "headers": _drop_body_headers(headers)},
+    )
+
+
+def _drop_body_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, value in headers if name not in _OF_BODY]
