@@ -15,6 +15,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from registry_tool.access.issuer_keys import IssuerUnavailableError
 from registry_tool.errors import ErrorCode, OperationalError, RegistryError
 from registry_tool.server.faces import Face, Failure
 from registry_tool.server.limits import (
@@ -151,6 +152,9 @@ class Guard:
     ) -> None:
         try:
             headers = _Headers(scope)
+            waiting = self._authenticator.pending(headers.text(b"authorization"))
+            if waiting is not None:  # others wait for it too, so one that goes does not end it
+                await asyncio.shield(asyncio.wrap_future(waiting))
             failure = self._refuse(face, scope, headers)
             if failure is None:
                 await self._app(scope, self._limit(face, scope, headers, receive), send)
@@ -192,11 +196,14 @@ class Guard:
         if failure := failure or self._check_body(face, scope, headers):
             return failure
         scope.setdefault("state", {})
-        if scope["path"] in face.open_paths:
+        is_signed = scope["path"].startswith(face.signed_paths or ("\0",))
+        if is_signed or scope["path"] in face.open_paths:
             scope["state"]["subject"] = self._authenticator.anonymous
             return None
         try:
             subject = self._authenticator.subject(headers.text(b"authorization"))
+        except IssuerUnavailableError:
+            raise  # in its words, which are for clients
         except OperationalError as exc:  # of the token file; its path is no business of a client
             _LOG.error("%s", exc)
             message = "the server cannot read its tokens; its log has the details"

@@ -14,6 +14,7 @@ from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
 from registry_tool.live.follow import LiveCatalog
 from registry_tool.live.ids import BRANCH_START
+from registry_tool.live.uuids import UuidIndex
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
 from registry_tool.server.kept_answers import KeptAnswers
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope as RequestScope
 
     from registry_tool.access.subjects import Scope, Subject
+    from registry_tool.live.records import Record
     from registry_tool.live.snapshot import Snapshot
     from registry_tool.manifests.data import Data
     from registry_tool.manifests.problems import JSON
@@ -97,16 +99,26 @@ class Service:
         self.options = options
         self.public_url = ""
         self.metrics = RequestMetrics()
+        self._uuids = UuidIndex()
         self.answers = KeptAnswers()
         self._writer = writer
         self._mode = mode
         self._clone = clone
         self._proposals = proposals
         self._stopping: list[Callable[[], object]] = []
+        self._closing = ExitStack()
 
     def on_stopping(self, listener: Callable[[], object]) -> None:
         """Have a function called when the server begins to stop, so that answers without an end come to one."""
         self._stopping.append(listener)
+
+    def on_closing(self, listener: Callable[[], object]) -> None:
+        """Have a function called before the repository is closed."""
+        self._closing.callback(listener)
+
+    def close(self) -> None:
+        """End what works on the repository by itself; called before it is closed."""
+        self._closing.close()
 
     @property
     def source(self) -> str:
@@ -154,6 +166,10 @@ class Service:
             return 0
         author = _author(subject)
         return self._proposals.find_published(author, number, snapshot, is_artifact=is_artifact)
+
+    def find_uuid(self, snapshot: Snapshot, uuid: str) -> Record | None:
+        """The listed model, version or object of a snapshot with a UUID; None where there is none."""
+        return self._uuids.find(self.snapshot, snapshot, uuid.lower())
 
     @property
     def writes(self) -> bool:
@@ -353,9 +369,11 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         if clone is not None:
             stack.callback(clone.close)  # before what it tells of moves
             clone.start(head, _looking(live, proposals))
-        yield Service(
+        service = Service(
             registry, live, writer, branch, options, mode=mode, clone=clone, proposals=proposals
         )
+        stack.callback(service.close)
+        yield service
 
 
 def _open_again(registry: Registry, clone: OwnClone | None, stack: ExitStack) -> Repository:

@@ -37,6 +37,8 @@ CLIENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "kubeflow": ("model-registry==0.3.18",),
     "kubeflow-alpha": ("model-registry==0.3.9",),
     "mlflow": ("mlflow-skinny==3.17.2", "numpy<3", "pandas<3", "cloudpickle"),
+    "truefoundry": ("truefoundry==0.17.5", "truefoundry-sdk==0.6.0"),
+    "truefoundry-sdk": ("truefoundry-sdk==0.3.4",),
 }
 # The peer of tests/benchmarks/serve.py; large, so it is made only when it is asked for.
 _PEERS: Final[Mapping[str, tuple[str, ...]]] = {"mlflow-server": ("mlflow==3.17.2",)}
