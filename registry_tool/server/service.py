@@ -402,6 +402,7 @@ def _prepare_writer(
     repository.git.check_trusted()
 
     def make() -> Writer:
+        from registry_tool.live.identities import find_identities
         from registry_tool.writer.writer import Writer
 
         return Writer(
@@ -412,6 +413,7 @@ def _prepare_writer(
             on_moving=_prepare_live(live, branch),
             on_moved=_move_live(live, branch, proposals),
             latest=lambda: live.snapshot.line.last_time,
+            find_identities=lambda commit, model: find_identities(live.snapshot, commit, model),
             notify=options.notify,
         )
 

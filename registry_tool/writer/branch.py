@@ -214,6 +214,7 @@ class Branch:
         """
         state = self.look()
         self._yard.clock.follow(self._yard.latest())
+        self._memory.begin(state.commit)
         train = self._maker.make(requests, state, ground=self._ground)
         if not self.checked_out or not train.commits:
             return train

@@ -276,14 +276,20 @@ class PooledTree:
         )
 
     def gather(self, folders: Iterable[str]) -> None:
-        """See ``Tree.gather``; what two levels of a folder hold is read with two requests, as far as it is not at hand."""
-        for folder in folders:
-            entry = self.entry(folder) if folder else None
-            if entry is not None and entry.is_folder and self.pool.gathers(entry.oid):
-                inside = self.folder(folder)
-                self.pool.read_ahead(one.oid for one in inside.values() if one.mode != SUBMODULE)
-                deeper = [self.pool.listing(one.oid) for one in inside.values() if one.is_folder]
-                small = (one for one in deeper if len(one) <= _FEW)
-                self.pool.read_ahead(
-                    one.oid for found in small for one in found.values() if one.mode != SUBMODULE
-                )
+        """See ``Tree.gather``; two levels of all of them are read with three requests, as far as they are not at hand."""
+        entries = (self.entry(folder) for folder in folders if folder)
+        wanted = [
+            entry.oid
+            for entry in entries
+            if entry is not None and entry.is_folder and self.pool.gathers(entry.oid)
+        ]
+        if not wanted:
+            return
+        self.pool.read_ahead(wanted)
+        inside = [one for oid in wanted for one in self.pool.listing(oid).values()]
+        self.pool.read_ahead(one.oid for one in inside if one.mode != SUBMODULE)
+        deeper = [self.pool.listing(one.oid) for one in inside if one.is_folder]
+        small = (one for one in deeper if len(one) <= _FEW)
+        self.pool.read_ahead(
+            one.oid for found in small for one in found.values() if one.mode != SUBMODULE
+        )
