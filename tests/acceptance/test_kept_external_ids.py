@@ -15,7 +15,7 @@ from support.written_trains import ADA
 
 from registry_tool.api.changes.publish import RefusedByCheckError
 from registry_tool.edits.wire import set_wire
-from registry_tool.manifests.data import JSON
+from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
 from registry_tool.server.kubeflow import build_face
 from registry_tool.writer.request import WriteRequest
