@@ -7,8 +7,8 @@ import binascii
 from typing import TYPE_CHECKING, Final, Protocol
 
 from registry_tool.access.subjects import ALL_SCOPES, Grant, Subject
-from registry_tool.access.tokens import TokenFile
-from registry_tool.errors import ForbiddenError, UnauthenticatedError
+from registry_tool.access.tokens import Token, TokenFile
+from registry_tool.errors import ForbiddenError, OperationalError, UnauthenticatedError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["Authenticator", "Issuer", "local_subject"]
 
 _LONGEST: Final = 16 << 10  # of a header; a JWT with many groups has a few KiB
+# What clients require in front of a token, or read it as another kind: TrueFoundry's takes any other for a JWT.
+_MARKS: Final = ("tfy_",)
 
 
 class Issuer(Protocol):
@@ -92,11 +94,20 @@ class Authenticator:
         if self._issuer is None or self.anonymous is not None:
             return None
         token = _read_token(authorization)
-        is_known = self._tokens is not None and self._tokens.find(token) is not None
+        try:
+            is_known = self._find(token) is not None
+        except OperationalError:  # `subject` says so
+            return None
         return None if is_known else self._issuer.pending(token)
 
+    def _find(self, token: str) -> Token | None:
+        if self._tokens is None:
+            return None
+        bare = next((token.removeprefix(mark) for mark in _MARKS if token.startswith(mark)), "")
+        return self._tokens.find(token) or (self._tokens.find(bare) if bare else None)
+
     def find_subject(self, token: str) -> Subject:
-        """The subject of a token; empty for none.
+        """The subject of a token; empty for none. ``tfy_`` in front of it counts as nothing.
 
         Raises:
             UnauthenticatedError: There is no token and one is needed, or it is not valid.
@@ -107,7 +118,7 @@ class Authenticator:
             return self.anonymous
         if not token:
             raise UnauthenticatedError("this server requires a token", remedy=self._remedy)
-        found = None if self._tokens is None else self._tokens.find(token)
+        found = self._find(token)
         if found is not None:
             return found.subject
         issued = None if self._issuer is None else self._issuer.subject(token)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from registry_tool.catalog.catalog import Catalog, ModelView
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.errors import NotFoundError, UsageError
 from registry_tool.live.records import ModelRecord, VersionRecord
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import Reference
 from registry_tool.server.bare_names import find_model_named, read_bare_name
+from registry_tool.server.changes import KnownVersions
 from registry_tool.server.kubeflow.bodies import ModelVersionBody, RegisteredModelBody, read_body
 from registry_tool.server.kubeflow.listing import list_records, read_options
 from registry_tool.server.kubeflow.map import (
@@ -21,9 +21,6 @@ from registry_tool.server.kubeflow.map import (
     update_version,
 )
 from registry_tool.server.kubeflow.requests import Call, now_ms
-
-if TYPE_CHECKING:
-    from registry_tool.live.snapshot import Snapshot
 
 __all__ = [
     "create_model",
@@ -190,7 +187,7 @@ async def _add_version(call: Call, data: dict[str, JSON]) -> Found:
         raise UsageError(
             f"the name is too long: at most {_LONGEST - 1 - len(str(model.id))} characters"
         )
-    add = add_version_draft(model.name, body, lambda view: _removed(call.newest, view))
+    add = add_version_draft(model.name, body, KnownVersions(lambda: call.newest).find_gone)
     with call.claims.claim("context", body.get("externalId")):
         written = await call.write(_checked(call, add, body), model.name.namespace)
     (added,) = written.change.versions
@@ -198,13 +195,6 @@ async def _add_version(call: Call, data: dict[str, JSON]) -> Found:
     if record is None:
         raise NotFoundError(f"{_VERSION} {added} not found: it was removed meanwhile")
     return 201, call.renderer.show(record)
-
-
-def _removed(snapshot: Snapshot, view: ModelView) -> Collection[str]:
-    """The names of all versions that a model ever had."""
-    model = snapshot.model(view.name)
-    records = (snapshot.records.get(number) for number in (model.all_ids if model else ()))
-    return [record.version for record in records if isinstance(record, VersionRecord)]
 
 
 async def update_model_version(call: Call) -> Found:

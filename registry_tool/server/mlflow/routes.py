@@ -157,7 +157,7 @@ def _build_routes(service: Service, make_calls: Callable[[], WebhookCalls]) -> l
     def make_proxy() -> Sequence[BaseRoute]:
         from registry_tool.server.mlflow.artifacts import ArtifactProxy
 
-        found = ArtifactProxy(service, reads, make_writes()).handlers()
+        found = ArtifactProxy(service, reads).handlers()
         return [_make_route(f"{PROXY_PREFIX}/{path}", some) for path, some in found.items()]
 
     routes: list[BaseRoute] = []
