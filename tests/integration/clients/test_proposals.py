@@ -229,4 +229,4 @@ def test_what_needs_review_is_proposed_where_the_rest_is_committed(tmp_path: Pat
         assert ["nlp.lang-id", "2", "READY"] in cast("list[JSON]", kept["versions"])
         assert git(bare, "rev-parse", "main") == main
         place.git("fetch", "--quiet", "origin")
-        assert len(place.git("log", "--oneline", f"main..origin/{BRANCH}").splitlines()) == 2
+        assert len(place.git("log", "--oneline", f"origin/main..origin/{BRANCH}").splitlines()) == 2
