@@ -85,6 +85,7 @@ class LiveCatalog:
         self._trouble = ""
         self._left: LeftLine | None = None
         self._snapshot = Snapshot()
+        self._prepared: tuple[Snapshot, Snapshot] | None = None
         self._earlier: dict[str, Snapshot] = {}
         found = None if self._store is None else self._store.load()
         self._saved = "" if found is None else found.commit
@@ -113,6 +114,27 @@ class LiveCatalog:
         with self._lock:
             self._listeners = (*self._listeners, listener)
 
+    def prepare(self, base: str, steps: Sequence[Step]) -> None:
+        """Make the snapshot that ``advance`` will be asked for with the same commits, before they are on the branch.
+
+        Args:
+            base: The full id of the commit below the first.
+            steps: The commits, oldest first.
+        """
+        from registry_tool.live.moving import move
+
+        present = self._snapshot
+        if present.commit == base:
+            self._prepared = present, move(present, steps, self._clock())
+
+    def _moved_by(self, steps: Sequence[Step]) -> Snapshot:
+        from registry_tool.live.moving import move
+
+        known, self._prepared = self._prepared, None
+        if known is not None and known[0] is self._snapshot and known[1].commit == steps[-1].commit:
+            return known[1]
+        return move(self._snapshot, steps, self._clock())
+
     def advance(self, base: str, steps: Sequence[Step]) -> Snapshot:
         """Move by commits that the writer has put on the branch; nothing is read from Git.
 
@@ -124,10 +146,8 @@ class LiveCatalog:
             A snapshot that has them all.
         """
         with self._lock:
-            from registry_tool.live.moving import move
-
-            if self._snapshot.commit == base:
-                self._publish(move(self._snapshot, steps, self._clock()))
+            if self._snapshot.commit == base and steps:
+                self._publish(self._moved_by(steps))
             elif steps and self._snapshot.line.position(steps[-1].commit) is None:
                 self.look()
             return self._snapshot

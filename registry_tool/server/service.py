@@ -302,6 +302,14 @@ class Service:
             yield from (cloud_event(entry, source=source) for entry in at.events(base))
 
 
+def _prepare_live(live: LiveCatalog, branch: str) -> Callable[[Move], None]:
+    def moving(move: Move) -> None:
+        if move.branch == branch and move.before is not None:
+            live.prepare(move.before, move.steps())
+
+    return moving
+
+
 def _author(subject: Subject) -> Person:
     return Person(subject.name, subject.email)
 
@@ -461,6 +469,7 @@ def _prepare_writer(
     repository.git.check_trusted()
 
     def make() -> Writer:
+        from registry_tool.live.identities import find_identities
         from registry_tool.writer.writer import Writer
 
         return Writer(
@@ -469,8 +478,10 @@ def _prepare_writer(
             committer=committer,
             choose=choose,
             main=branch,
+            on_moving=_prepare_live(live, branch),
             on_moved=_move_live(live, branch, proposals, pushes),
             latest=lambda: live.snapshot.line.last_time,
+            find_identities=lambda commit, model: find_identities(live.snapshot, commit, model),
             notify=options.notify,
         )
 

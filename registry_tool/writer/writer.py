@@ -34,6 +34,7 @@ from registry_tool.git.transaction.recovery import exclusive
 from registry_tool.writer.branch import Branch, Yard
 from registry_tool.writer.branch_names import PROPOSALS, branch_of_author, split_proposal
 from registry_tool.writer.idempotency import AnsweredRequests
+from registry_tool.writer.memory import FindIdentities, ManifestMemory, find_no_identities
 from registry_tool.writer.modes import SERVER, Mode, Pusher
 from registry_tool.writer.packing import Packer
 from registry_tool.writer.policy import FollowedPolicy, ModeChoice
@@ -83,9 +84,12 @@ class Writer:
         committer: Who writes the commits.
         choose: Gives the mode again whenever another ``serve.yaml`` is published; None keeps mode and committer.
         main: The published branch, without ``refs/heads/``; by default the one that HEAD names.
+        on_moving: Called by the writer's thread with a move of its own while the commits are written to the disk, for what
+            can be prepared in that time. The move may not come about, and what it raises is ignored.
         on_moved: Called by the writer's thread with each move of a branch, its own and those of others, in their order and
             before the requests are answered. What it raises is a message to ``notify``, as the move has happened.
         latest: Gives the time of the newest published commit in milliseconds since 1970, where it is known exactly.
+        find_identities: Gives the identities of a model's versions at a commit, where they are known without reading.
         notify: Receives a message when another command is waited for, or an interrupted one is recovered.
         most_waiting: How many requests may wait.
         look: After how many idle seconds to look whether others moved the published branch.
@@ -106,8 +110,10 @@ class Writer:
         committer: Person = SERVER,
         choose: ModeChoice | None = None,
         main: str = "",
+        on_moving: Callable[[Move], None] = _ignore_move,
         on_moved: Callable[[Move], None] = _ignore_move,
         latest: Callable[[], int] = int,
+        find_identities: FindIdentities = find_no_identities,
         notify: Callable[[str], None] = ignore_message,
         most_waiting: int = _MOST_WAITING,
         look: float = _LOOK,
@@ -122,9 +128,9 @@ class Writer:
         pool = ObjectPool(git, repository.reader)
         published = main or str(head).removeprefix(BRANCHES)
         self._yard = Yard(
-            repository, mode, committer, published, on_moved, latest, notify, pool,
+            repository, mode, committer, published, on_moving, on_moved, latest, notify, pool,
             RefWatch(git, f"{BRANCHES}{published}"), RefMover(git, "registry serve"), Pusher(git, mode),
-            AnsweredRequests(pool, str(committer)),
+            AnsweredRequests(pool, str(committer)), memory=ManifestMemory(find_identities),
         )  # fmt: skip
         self._git = git
         self._policy = FollowedPolicy(mode, committer, choose)

@@ -15,6 +15,7 @@ from support.written_trains import ADA
 
 from registry_tool.api.changes.publish import RefusedByCheckError
 from registry_tool.edits.wire import set_wire
+from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
 from registry_tool.server.kubeflow import build_face
 from registry_tool.writer.request import WriteRequest
@@ -65,7 +66,7 @@ def test_a_taken_id_is_refused_by_the_hook_ci_and_a_push(bare: Path, cli: Cli) -
 
 def test_a_taken_id_is_refused_by_the_server_and_by_its_writer(bare: Path) -> None:
     with serve_app(bare, build_face, prefix="/api/model_registry/v1") as app:
-        body = {"name": "other", "externalId": ID}
+        body: JSON = {"name": "other", "externalId": ID}
         refused = app.ask("POST", "registered_models", body)
         assert (refused.status, "already used" in refused.data["message"]) == (409, True)  # type: ignore[operator]  # it is text
         made = app.ask("POST", "registered_models", {"name": "other", "externalId": "another"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,29 @@ def test_the_writer_says_what_it_committed(past: History) -> None:
     assert not found.look()
     assert as_data(found.snapshot) == as_data(live(past.folder).snapshot)
     assert found.advance(base, [step]) is found.snapshot  # noticed by the follower first
+
+
+@pytest.mark.parametrize("prepared", ["4", "5"])
+def test_what_is_prepared_is_served_once_its_commits_are_on_the_branch(
+    past: History, monkeypatch: pytest.MonkeyPatch, prepared: str
+) -> None:
+    found = live(past.folder)
+    base = found.snapshot.commit
+    commit = past.commit(two("4"))
+    (step,) = read_steps(Repository.open(past.folder), commit, since=base)
+    other = Step("f" * 40, step.when, step.committer, step.claimed, step.files)
+    found.prepare(base, [step if prepared == "4" else other])
+    assert found.snapshot.commit == base
+    moves: list[str] = []
+
+    def counted(snapshot: Snapshot, steps: Iterable[Step], now: int) -> Snapshot:
+        moves.append(snapshot.commit)
+        return move(snapshot, steps, now)
+
+    monkeypatch.setattr("registry_tool.live.moving.move", counted)
+    found.advance(base, [step])
+    assert moves == ([] if prepared == "4" else [base])
+    assert as_data(found.snapshot) == as_data(live(past.folder).snapshot)
 
 
 def test_a_writer_that_was_overtaken(past: History) -> None:
