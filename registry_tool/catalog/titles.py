@@ -22,6 +22,7 @@ __all__ = [
     "find_selectors",
     "find_shown_elsewhere",
     "is_model_taken",
+    "list_reserved_names",
     "model_slug",
     "read_title_reference",
     "shown_models",
@@ -75,6 +76,12 @@ def shown_models(catalog: Catalog, namespace: str) -> ShownNames:
     return known
 
 
+def list_reserved_names(model: ModelView) -> frozenset[str]:
+    """The tags and aliases that the drafts of a model get when they are sealed; reads all drafts."""
+    drafts = filter(None, map(model.draft, model.drafts))
+    return frozenset(n for d in drafts for n in (*d.reserved_tags, *d.reserved_aliases))
+
+
 def shown_selectors(model: ModelView) -> ShownNames:
     """How the versions, tags and aliases of a model are shown, deleted versions included; read once, as ``shown_models``."""
     catalog, layout = model.catalog, model.catalog.layout
@@ -89,6 +96,8 @@ def shown_selectors(model: ModelView) -> ShownNames:
     else:
         names = known.stale
     titled, existing = model.titled, frozenset(model.selectors())
+    if titled - existing:  # of names that drafts have reserved
+        existing |= titled & list_reserved_names(model)
     for name in names:
         place = Place("title", model.name, None, name)
         path = layout.title(model.name, name)

@@ -226,9 +226,10 @@ def delete_draft(reference: Reference) -> Edit:
     def edit(catalog: Catalog) -> ChangeSet:
         draft = _find(catalog, reference)
         gone = {path for path, _ in walk(catalog.tree, draft.folder)}
-        title = catalog.layout.title(draft.model.name, draft.version)
-        if catalog.tree.entry(title) is not None:
-            gone.add(title)
+        names = {draft.version, *draft.reserved_tags, *draft.reserved_aliases}
+        names -= {*draft.model.tags, *draft.model.aliases}  # an alias that exists keeps its title
+        titles = (catalog.layout.title(draft.model.name, name) for name in names)
+        gone.update(title for title in titles if catalog.tree.entry(title) is not None)
         return ChangeSet(f"Delete draft {draft}", deletes=frozenset(gone))
 
     return edit

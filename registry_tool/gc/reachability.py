@@ -1,7 +1,7 @@
 """Which stored objects are used, over every ref: what must be known before content is deleted.
 
-An object is used by every version and model whose manifest names it, and by every ``.dvc`` file and ``dvc.lock``
-anywhere. All refs that this clone has or that its Git remotes list are searched, its work trees and indexes, and commits
+An object is used by every version and model whose manifest names it, by every file in ``objects/`` that does and is not
+an upload, and by every ``.dvc`` file and ``dvc.lock`` anywhere. All refs that this clone has or that its Git remotes list are searched, its work trees and indexes, and commits
 that no ref reaches any more and that can still be published. In doubt an object is used: a manifest that cannot be read
 uses every digest in its text.
 
@@ -36,6 +36,7 @@ from registry_tool.git.transaction.journal import check_not_interrupted
 from registry_tool.git.tree import EXECUTABLE, FILE, Entry, Tree, walk
 from registry_tool.git.worktree import staged_tree, work_tree
 from registry_tool.manifests.data import Data, records, text
+from registry_tool.manifests.layout import OBJECTS
 
 if TYPE_CHECKING:
     from registry_tool.git.command import Git
@@ -55,6 +56,8 @@ __all__ = [
 
 _DIGEST: Final = re.compile(rb"(?<![0-9A-Za-z])[0-9a-f]{32}(?:\.dir)?(?![0-9A-Za-z])")
 _RECORDS: Final = ("model.yaml", "version.yaml")
+# Objects of protocols name files of their own, such as those of a checkpoint. An upload is not used until something names it.
+_OBJECTS: Final = re.compile(rf"{OBJECTS}/[^/]+/(?!upload/)[^/]+/[^/]+")
 _STATUS: Final = "status.yaml"
 _LIMIT: Final = 64 << 20
 
@@ -120,8 +123,9 @@ class _Group(NamedTuple):
             yield f"{self.folder}/{_STATUS}"
 
 
-def _may_name(name: str, entry: Entry) -> bool:
+def _may_name(folder: str, name: str, entry: Entry) -> bool:
     named = name in _RECORDS or name.endswith(".dvc") or name == "dvc.lock"
+    named = named or (name.endswith(".yaml") and bool(_OBJECTS.match(folder)))
     return named and entry.mode in (FILE, EXECUTABLE)
 
 
@@ -140,7 +144,7 @@ def _groups(seen: RegistryState, known: set[tuple[str, str]]) -> Iterator[_Group
         listing = seen.tree.folder(folder)
         if folder and not listing:  # Git has no empty folders
             raise _unreadable(seen, folder)
-        names = tuple(sorted(n for n, e in listing.items() if _may_name(n, e)))
+        names = tuple(sorted(n for n, e in listing.items() if _may_name(folder, n, e)))
         if names:
             yield _Group(folder, names, _STATUS in listing)
         for name, entry in listing.items():

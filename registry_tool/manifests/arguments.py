@@ -18,7 +18,7 @@ from registry_tool.manifests.schema import (
     partial_mismatches,
 )
 
-__all__ = ["InvalidFieldError", "check_fields", "check_license", "check_manifest"]
+__all__ = ["InvalidFieldError", "check_fields", "check_license", "check_manifest", "fits"]
 
 _SHOWN: Final = 3
 # Of a list with one entry, which the message names already.
@@ -62,6 +62,11 @@ def check_fields(schema_id: str, fields: Mapping[str, JSON], *, of: str = "") ->
     """
     manifest = f"{schema_id.partition('/')[0]}.yaml"
     _refuse(partial_mismatches(schema_id, dict(fields)), manifest, f"{of}: " if of else "")
+
+
+def fits(schema_id: str, field: str, value: JSON) -> bool:
+    """True for a value that a field of a manifest can have."""
+    return not partial_mismatches(schema_id, {field: value})
 
 
 def check_manifest(schema_id: str, data: Mapping[str, JSON], *, called: str) -> None:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from registry_tool.access.authenticate import Authenticator
     from registry_tool.live.snapshot import Snapshot
-    from registry_tool.server.limits import Limits
+    from registry_tool.server.limits import Limits, RateLimiter
     from registry_tool.server.service import Service
 
-__all__ = ["build_app"]
+__all__ = ["build_app", "open_feed"]
 
 # Seconds after the start in which only requests are answered.
 _QUIET: Final = 1.0
@@ -107,6 +107,11 @@ def _make_lifespan(
     return lifespan
 
 
+def open_feed(service: Service) -> EventFeed:
+    """The events of the branch that a service serves."""
+    return EventFeed(service.events_between, lambda: service.snapshot.commit)
+
+
 def build_app(
     service: Service,
     faces: Sequence[Face],
@@ -114,6 +119,8 @@ def build_app(
     authenticator: Authenticator,
     limits: Limits,
     hosts: frozenset[str] | None = None,
+    feed: EventFeed | None = None,
+    rates: RateLimiter | None = None,
 ) -> ASGIApp:
     """The application.
 
@@ -123,8 +130,10 @@ def build_app(
         authenticator: Finds the subject of a request.
         limits: Of requests.
         hosts: Values of ``Host`` that are accepted without tokens, in addition to this machine's.
+        feed: The events of the served branch, where others read them too.
+        rates: How many requests each subject may still make, where other servers count them too.
     """
-    feed = EventFeed(service.events_between, lambda: service.snapshot.commit)
+    feed = feed or open_feed(service)
     everything = [*faces, plain_face(service, feed)]
 
     routes = [one for face in everything for one in face.routes]
@@ -141,4 +150,5 @@ def build_app(
         limits=limits,
         metrics=service.metrics,
         hosts=hosts,
+        rates=rates,
     )

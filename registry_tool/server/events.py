@@ -139,7 +139,9 @@ class EventFeed:
         """
         return await self._until(position, self._tip(), subject)
 
-    async def _until(self, position: Position, tip: str, subject: Subject) -> list[dict[str, JSON]]:
+    async def _until(
+        self, position: Position, tip: str, subject: Subject | None
+    ) -> list[dict[str, JSON]]:
         found = await self._between(position.commit or None, tip)
         if position.path:
             # Events of one commit have an order; the rest of those of the commit itself come first.
@@ -149,6 +151,8 @@ class EventFeed:
             if last not in ids:
                 raise NotFoundError(f"there is no event {last!a}")
             found = own[ids.index(last) + 1 :] + found
+        if subject is None:
+            return list(found)
         return [event for event in found if is_visible(_path(event), subject)]
 
     async def _own(self, commit: str) -> list[dict[str, JSON]]:
@@ -158,25 +162,48 @@ class EventFeed:
         except NotFoundError:  # it is the first one
             return await self._between(None, commit)
 
+    async def follow(
+        self, position: Position | None, subject: Subject | None = None, *, heartbeat: float = 0.0
+    ) -> AsyncIterator[list[dict[str, JSON]]]:
+        """Events after a position, or from now on, in batches, until ``close``. The first batch is what was missed.
+
+        Args:
+            position: After what; None for now.
+            subject: Whose view; None where the reader decides itself what may be shown.
+            heartbeat: After how many seconds without an event an empty batch comes; 0 for never.
+
+        Raises:
+            NotFoundError: The history does not have the position.
+        """
+        tip = self._tip()
+        yield [] if position is None else await self._until(position, tip, subject)
+        while not self._closed:
+            moved = self._moved
+            if self._tip() == tip:
+                try:
+                    async with asyncio.timeout(heartbeat or None):
+                        await moved.wait()
+                except TimeoutError:
+                    yield []
+                continue
+            newest = self._tip()
+            found = await self._until(Position(tip), newest, subject)
+            tip = newest
+            if found:
+                yield found
+
     async def stream(self, position: Position | None, subject: Subject) -> AsyncIterator[bytes]:
         """Server-sent events after a position, or from now on, until ``close``.
 
         Raises:
             NotFoundError: The history does not have the position.
         """
-        tip = self._tip()
-        missed = [] if position is None else await self._until(position, tip, subject)
-        yield b": connected\n\n" + b"".join(server_sent(event) for event in missed)
-        while not self._closed:
-            moved = self._moved
-            if self._tip() == tip:
-                try:
-                    async with asyncio.timeout(_HEARTBEAT):
-                        await moved.wait()
-                except TimeoutError:
-                    yield b": still here\n\n"
-                continue
-            newest = self._tip()
-            for event in await self._until(Position(tip), newest, subject):
+        begin = b": connected\n\n"
+        async for events in self.follow(position, subject, heartbeat=_HEARTBEAT):
+            if begin:
+                yield begin
+            elif not events:
+                yield b": still here\n\n"
+            begin = b""
+            for event in events:  # one by one: no more of them wait as text than the client reads
                 yield server_sent(event)
-            tip = newest

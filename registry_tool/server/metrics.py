@@ -30,7 +30,7 @@ class SeenRequest:
         api: Its protocol.
         method: Its method.
         began: When it came, by ``time.perf_counter``.
-        status: That of its answer; 0 until that begins.
+        status: That of its answer; 0 until that begins, a word for gRPC.
     """
 
     __slots__ = ("api", "began", "method", "status")
@@ -39,7 +39,7 @@ class SeenRequest:
         self.api = api
         self.method = method
         self.began = time.perf_counter()
-        self.status = 0
+        self.status: int | str = 0
 
 
 class RequestMetrics:
@@ -47,7 +47,7 @@ class RequestMetrics:
 
     def __init__(self) -> None:
         self._open = 0
-        self._requests: Counter[tuple[str, str, int]] = Counter()
+        self._requests: Counter[tuple[str, str, int | str]] = Counter()
         self._buckets: dict[str, list[int]] = {}
         self._sums: Counter[str] = Counter()
 

@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from registry_tool.access.authenticate import Authenticator, local_subject
 from registry_tool.access.tokens import TokenFile
 from registry_tool.errors import UsageError
-from registry_tool.server.limits import Limits
+from registry_tool.server.limits import Limits, RateLimiter
+from registry_tool.server.rpc_companion import RpcCompanion
 from registry_tool.server.service import ServiceOptions, open_service
 
 if TYPE_CHECKING:
     from registry_tool.access.oidc import OidcIssuer, OidcSettings
+    from registry_tool.server.events import EventFeed
     from registry_tool.server.faces import Face
+    from registry_tool.server.rpc.faces import RpcFace
+    from registry_tool.server.rpc.listener import RpcListener
     from registry_tool.server.service import Service
 
-__all__ = ["PROTOCOLS", "Protocol", "ServerOptions", "choose_protocols", "run_server"]
+__all__ = ["PROTOCOLS", "RPC_PORT", "Protocol", "ServerOptions", "choose_protocols", "run_server"]
 
 
 class Protocol(NamedTuple):
@@ -28,20 +32,29 @@ class Protocol(NamedTuple):
     Attributes:
         name: As in ``--api``.
         title: As people call it.
-        module: Has ``build_face(service)``.
+        module: Has ``build_face(service)``; of one over gRPC ``build_rpc_face(service, feed)``.
+        extra: The extra of ``registry-tool`` whose packages it needs.
+        is_rpc: True for one over gRPC.
     """
 
     name: str
     title: str
     module: str
+    extra: str = "serve"
+    is_rpc: bool = False
 
 
 PROTOCOLS: Final[tuple[Protocol, ...]] = (
     Protocol("kubeflow", "Kubeflow Model Registry", "registry_tool.server.kubeflow"),
     Protocol("mlflow", "MLflow", "registry_tool.server.mlflow.routes"),
     Protocol("truefoundry", "TrueFoundry", "registry_tool.server.truefoundry"),
+    Protocol(
+        "modelbox", "ModelBox", "registry_tool.server.modelbox", "serve-modelbox", is_rpc=True
+    ),
 )
 """In the order in which they are printed. Their prefixes are disjoint."""
+RPC_PORT: Final = 8085
+"""Where gRPC listens by default; the default of ModelBox's client."""
 
 
 def choose_protocols(names: Sequence[str]) -> tuple[Protocol, ...]:
@@ -67,6 +80,9 @@ class ServerOptions:
         host: Where to listen.
         port: Likewise; 0 for a free one.
         protocols: Which are spoken.
+        named: The names of those without which the server does not start; others are left out where their packages are
+            not installed, or the port of gRPC is in use.
+        rpc_port: Where gRPC listens, 0 for a free port; None for the usual one, or a free one if ``port`` is 0.
         tokens: The file of tokens; None where the local user makes every request.
         oidc: The issuer whose tokens are accepted too; None for none. What they may do is in the file of tokens.
         public_url: The address that clients use, where it is another one than that of the socket.
@@ -80,6 +96,8 @@ class ServerOptions:
     host: str = "127.0.0.1"
     port: int = 8080
     protocols: Sequence[Protocol] = PROTOCOLS
+    named: frozenset[str] = frozenset()
+    rpc_port: int | None = None
     tokens: Path | None = None
     oidc: OidcSettings | None = None
     public_url: str = ""
@@ -91,7 +109,35 @@ class ServerOptions:
 
 
 def _build_faces(service: Service, protocols: Sequence[Protocol]) -> list[Face]:
-    return [import_module(one.module).build_face(service) for one in protocols]
+    return [import_module(one.module).build_face(service) for one in protocols if not one.is_rpc]
+
+
+def _build_companion(
+    service: Service,
+    options: ServerOptions,
+    authenticator: Authenticator,
+    feed: EventFeed,
+    rates: RateLimiter,
+) -> RpcCompanion | None:
+    """The server of the protocols over gRPC; None where none is chosen."""
+    chosen = [one for one in options.protocols if one.is_rpc]
+    if not chosen:
+        return None
+    port = options.rpc_port
+    if port is None:
+        port = RPC_PORT if options.port else 0
+
+    def make() -> RpcListener:
+        from registry_tool.server.rpc.guard import RpcGuard
+        from registry_tool.server.rpc.listener import RpcListener
+
+        faces = [import_module(one.module).build_rpc_face(service, feed) for one in chosen]
+        guard = RpcGuard(service, authenticator=authenticator, limits=options.limits, rates=rates)
+        files = {"certificate": options.certificate, "key": options.key}
+        return RpcListener(options.host, port, faces, guard, **files)
+
+    is_needed = options.rpc_port is not None or any(one.name in options.named for one in chosen)
+    return RpcCompanion(service, chosen[0].title, chosen[0].extra, make, is_needed=is_needed)
 
 
 def _authenticator(service: Service, options: ServerOptions) -> Authenticator:
@@ -139,7 +185,7 @@ def run_server(
     source: str | Path,
     options: ServerOptions,
     *,
-    on_started: Callable[[Service, Sequence[Face]], None],
+    on_started: Callable[[Service, Sequence[Face | RpcFace]], None],
 ) -> None:
     """Serve a registry until the process gets SIGINT or SIGTERM.
 
@@ -152,7 +198,7 @@ def run_server(
         UsageError: An option does not fit.
         OperationalError: The registry cannot be read or written, or the port is in use.
     """
-    from registry_tool.server.app import build_app
+    from registry_tool.server.app import build_app, open_feed
     from registry_tool.server.run import Listener, bind, serve_until_stopped
 
     with open_service(source, options.service) as service:
@@ -161,16 +207,22 @@ def run_server(
         listener = Listener(socket, options.certificate, options.key, options.trust_proxy)
         service.public_url = options.public_url.rstrip("/") or listener.url
         faces = _build_faces(service, options.protocols)
+        feed, rates = open_feed(service), RateLimiter(options.limits.rate, options.limits.burst)
+        rpc = _build_companion(service, options, authenticator, feed, rates)
         app = build_app(
             service,
             faces,
             authenticator=authenticator,
             limits=options.limits,
             hosts=frozenset({service.public_url.partition("://")[2]}),
+            feed=feed,
+            rates=rates,
         )
+
         serve_until_stopped(
             app,
             listener,
-            on_started=lambda: on_started(service, faces),
+            on_started=lambda: on_started(service, [*faces, *(rpc.served if rpc else ())]),
             on_stopping=service.stop,
+            companions=[] if rpc is None else [rpc],
         )

@@ -7,28 +7,30 @@ import contextlib
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import uvicorn
 
 from registry_tool.errors import OperationalError, UsageError
-from registry_tool.server.connections import BoundedConnection
+from registry_tool.server.connections import WRITE_SECONDS, BoundedConnection
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from starlette.types import ASGIApp
 
-__all__ = ["Listener", "bind", "serve_until_stopped"]
+__all__ = ["Companion", "Listener", "bind", "serve_until_stopped"]
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _BACKLOG: Final = 2048
 _KEEP_ALIVE: Final = (
     75  # seconds; longer than the pools of clients and proxies keep an unused connection
 )
+_SWITCH: Final = 0.0005  # seconds
 _GRACE: Final = 20  # seconds that running requests get after a signal
 
 
@@ -74,6 +76,12 @@ def bind(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = found[0]
     bound = socket.socket(family, kind, protocol)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform == "linux":
+        # Connections inherit it. A client that is gone, or whose window stays closed, is dropped (tcp(7)): such as one that
+        # never reads its events, each of which is too small to fill the buffer in this process.
+        bound.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(2 * WRITE_SECONDS * 1000)
+        )
     try:
         bound.bind(address)
     except OSError as exc:
@@ -100,6 +108,22 @@ def check_certificate(certificate: Path, key: Path | None) -> None:
         ) from exc
 
 
+class Companion(Protocol):
+    """A server of another protocol, in the same event loop."""
+
+    async def bind(self) -> None:
+        """Take its port; what it raises ends the start."""
+        ...
+
+    async def start(self) -> None:
+        """Answer requests."""
+        ...
+
+    async def stop(self, grace: float) -> None:
+        """Complete what is running, for at most some seconds, and close the port."""
+        ...
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server; a signal ends it, and the process then exits by itself, so that the writer can finish."""
 
@@ -108,10 +132,12 @@ class _Server(uvicorn.Server):
         config: uvicorn.Config,
         on_started: Callable[[], None],
         on_stopping: Callable[[], None],
+        companions: Sequence[Companion] = (),
     ) -> None:
         super().__init__(config)
         self._on_started = on_started
         self._on_stopping = on_stopping
+        self._companions = companions
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """See ``uvicorn.Server``."""
@@ -120,9 +146,18 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See ``uvicorn.Server``."""
+        for one in self._companions:
+            await one.bind()
         await super().startup(sockets=sockets)
         if self.started:
+            for one in self._companions:
+                await one.start()
             self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See ``uvicorn.Server``."""
+        ending = [one.stop(_GRACE) for one in self._companions]
+        await asyncio.gather(super().shutdown(sockets=sockets), *ending)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -141,6 +176,7 @@ def serve_until_stopped(
     *,
     on_started: Callable[[], None] = lambda: None,
     on_stopping: Callable[[], None] = lambda: None,
+    companions: Sequence[Companion] = (),
 ) -> None:
     """Answer requests until the process gets SIGINT or SIGTERM; running requests are completed first.
 
@@ -149,6 +185,7 @@ def serve_until_stopped(
         listener: Where to listen.
         on_started: Called when the first request can be made.
         on_stopping: Called when the signal has come.
+        companions: Servers that start and stop with it.
     """
     if listener.certificate is not None:
         check_certificate(listener.certificate, listener.key)
@@ -170,7 +207,21 @@ def serve_until_stopped(
         ssl_keyfile=listener.key,
     )
 
-    server = _Server(config, on_started, on_stopping)
-
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+    server = _Server(config, on_started, on_stopping, companions)
+    with _short_switches(), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve(sockets=[listener.socket]))
+
+
+@contextlib.contextmanager
+def _short_switches() -> Iterator[None]:
+    """Let a thread that waits for the interpreter have it sooner.
+
+    The event loop gives the interpreter up with each system call, and so does the writer. While the other one computes,
+    each call then costs up to the interval, which is 5 ms by default (https://github.com/python/cpython/issues/52194).
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

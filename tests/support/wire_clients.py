@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import venv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -39,6 +39,7 @@ CLIENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "mlflow": ("mlflow-skinny==3.17.2", "numpy<3", "pandas<3", "cloudpickle"),
     "truefoundry": ("truefoundry==0.17.5", "truefoundry-sdk==0.6.0"),
     "truefoundry-sdk": ("truefoundry-sdk==0.3.4",),
+    "modelbox": ("modelbox==0.0.5", "grpcio==1.85.1", "protobuf==7.36.0"),
 }
 # The peer of tests/benchmarks/serve.py; large, so it is made only when it is asked for.
 _PEERS: Final[Mapping[str, tuple[str, ...]]] = {"mlflow-server": ("mlflow==3.17.2",)}
@@ -108,11 +109,13 @@ class ServerProcess(NamedTuple):
         url: Its address, without a slash at its end.
         process: The process.
         log: What it has printed, line by line.
+        target: Its address for gRPC, without a scheme; empty where it has none.
     """
 
     url: str
     process: subprocess.Popen[str]
     log: list[str]
+    target: str = ""
 
     @property
     def port(self) -> int:
@@ -127,13 +130,15 @@ class ServerProcess(NamedTuple):
 
 @contextmanager
 def running_server(
-    repository: Path | str, *options: str, env: Mapping[str, str] | None = None
+    repository: Path | str,
+    *options: str,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("-m", "registry_tool"),
 ) -> Iterator[ServerProcess]:
     """``registry serve`` on a free port of this machine, until the block ends; then it must stop cleanly."""
     command = [
         sys.executable,
-        "-m",
-        "registry_tool",
+        *program,
         "serve",
         "--repo",
         str(repository),
@@ -161,7 +166,8 @@ def running_server(
         started.wait(_WAIT)
         match = re.search(r"on (https?://\S+)", "\n".join(log))
         assert match is not None, "the server did not start:\n" + "\n".join(log)
-        yield ServerProcess(match[1], process, log)
+        target = re.search(r'ModelBox\(addr="(\S+)"\)', "\n".join(log))
+        yield ServerProcess(match[1], process, log, target[1] if target else "")
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             assert process.wait(_WAIT) == 0, "\n".join(log)

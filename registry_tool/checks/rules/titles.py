@@ -9,6 +9,7 @@ from registry_tool.catalog.shown_names import find_forbidden, fold_title
 from registry_tool.catalog.titles import (
     find_models,
     find_selectors,
+    list_reserved_names,
     shown_selectors,
 )
 from registry_tool.checks.rule import (
@@ -58,7 +59,7 @@ def title_is_plain(file: FileView) -> Iterator[Violation]:
 
 
 def title_has_owner(model: ModelView) -> Iterator[Violation]:
-    """A file ``titles/<name>.yaml`` must be about a version, tag or alias of its model.
+    """A file ``titles/<name>.yaml`` must be about a version, tag or alias of its model, or a name that a draft reserves.
 
     A title of something that does not exist would be shown for whatever gets that name next.
 
@@ -69,7 +70,8 @@ def title_has_owner(model: ModelView) -> Iterator[Violation]:
     """
     if not model.titled:
         return
-    for name in sorted(model.titled.difference(model.selectors())):
+    loose = model.titled.difference(model.selectors())
+    for name in sorted(loose - list_reserved_names(model) if loose else loose):
         path = model.catalog.layout.title(model.name, name)
         yield Violation(
             f"{format_name(str(model.name))} has no version, tag or alias {format_name(name)} that could have a title",

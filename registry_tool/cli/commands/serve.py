@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from registry_tool.access.subjects import SubjectKind
     from registry_tool.access.tokens import Token
     from registry_tool.server.faces import Face
+    from registry_tool.server.rpc.faces import RpcFace
     from registry_tool.server.service import Service
 
 __all__ = ["serve"]
@@ -70,6 +71,13 @@ def _read_expiry(written: str) -> dt.datetime | None:
     default=8080,
     show_default=True,
     help="The port; 0 chooses a free one.",
+)
+@click.option(
+    "--grpc-port",
+    type=click.IntRange(0, 65535),
+    default=None,
+    metavar="PORT",
+    help="The port of protocols over gRPC (modelbox); 0 chooses a free one. Default: 8085, or a free one with --port 0.",
 )
 @click.option(
     "--api", "apis", metavar="NAME[,NAME]", multiple=True,
@@ -142,6 +150,7 @@ def serve(
     repo: str,
     host: str,
     port: int,
+    grpc_port: int | None,
     apis: tuple[str, ...],
     read_only: bool,
     writer_url: str,
@@ -179,8 +188,9 @@ def serve(
         from registry_tool.server.service import ServiceOptions
     if key and not cert:
         raise UsageError("--key needs --cert", remedy="name the certificate: --cert cert.pem")
+    named = [one for text in apis for one in text.split(",")]
     options = ServerOptions(
-        host, port, choose_protocols([one for text in apis for one in text.split(",")]),
+        host, port, choose_protocols(named), frozenset(named), grpc_port,
         Path(tokens) if tokens else None, _read_oidc(issuer, audiences, email_claim), public_url, Path(cert) if cert else None,
         Path(key) if key else None, trust_proxy, Limits(max_upload=max_upload, rate=rate),
         ServiceOptions(read_only, push, writer_url, notify),
@@ -204,7 +214,7 @@ def _read_oidc(issuer: str, audiences: tuple[str, ...], email_claim: str) -> Oid
     return settings
 
 
-def _print_start(service: Service, faces: Sequence[Face]) -> None:
+def _print_start(service: Service, faces: Sequence[Face | RpcFace]) -> None:
     from urllib.parse import urlsplit
 
     state, url = service.snapshot, service.public_url

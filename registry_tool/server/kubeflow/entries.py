@@ -14,8 +14,7 @@ from typing import Final
 
 import orjson
 
-from registry_tool.errors import UsageError
-from registry_tool.manifests.arguments import check_fields
+from registry_tool.manifests.arguments import fits
 from registry_tool.manifests.data import Data, member, text
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.kubeflow.properties import read_properties, write_properties
@@ -24,7 +23,6 @@ __all__ = [
     "OWN",
     "entry_name",
     "find_rest",
-    "fits",
     "label_of_kind",
     "show_entry",
     "show_metric",
@@ -46,15 +44,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 _KEY: Final = re.compile(r"[!-~](?:[ -~]{0,126}[!-~])?")
 _LONGEST: Final = 40
 _MILLISECONDS: Final = re.compile(r"(?:0|[1-9][0-9]{0,14})")
-
-
-def fits(schema: str, field: str, value: JSON) -> bool:
-    """True for a value that a field of a manifest can have."""
-    try:
-        check_fields(schema, {field: value})
-    except UsageError:
-        return False
-    return True
 
 
 def label_of_kind(kind: str) -> str:

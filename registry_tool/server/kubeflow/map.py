@@ -7,27 +7,23 @@ from typing import Final
 
 from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
 from registry_tool.catalog.resolve import find_draft, find_model
-from registry_tool.catalog.shown_names import make_slug
-from registry_tool.catalog.stage_names import stages_written
-from registry_tool.catalog.titles import find_models, find_selectors, model_slug
 from registry_tool.edits.annotations import replace_metadata
 from registry_tool.edits.changeset import ChangeSet, Edit, combine, followed_by
-from registry_tool.edits.drafts import DraftChanges, add_draft, edit_draft
+from registry_tool.edits.drafts import DraftChanges, edit_draft
 from registry_tool.edits.lifecycle import archive, restore, set_state
 from registry_tool.edits.model_fields import update_model
-from registry_tool.edits.models import add_model, add_namespace
+from registry_tool.edits.shown import NewNamespace, add_shown_draft, add_shown_model
 from registry_tool.edits.versions import VersionRecord
 from registry_tool.edits.wire import set_wire
-from registry_tool.errors import ConflictError, NotFoundError
+from registry_tool.errors import NotFoundError
+from registry_tool.manifests.arguments import fits
 from registry_tool.manifests.data import Data, member, text
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.problems import JSON
-from registry_tool.names import ModelName, Reference, fold
+from registry_tool.names import ModelName, Reference
 from registry_tool.server.bare_names import BareName
-from registry_tool.server.kubeflow.entries import fits
 from registry_tool.server.kubeflow.properties import read_properties
 from registry_tool.server.kubeflow.render import API
-from registry_tool.versioning import admits
 
 __all__ = [
     "add_registered_model",
@@ -94,19 +90,10 @@ def add_registered_model(
     if body.get("state") == "ARCHIVED":
         given["state"] = "archived"
 
-    def add(catalog: Catalog) -> ChangeSet:
-        if find_models(catalog, name.namespace, name.shown):
-            raise ConflictError(f"registered model {name.shown!a} already exists")
-        path = model_slug(catalog, name.namespace, name.shown)
-        title = "" if path.name == name.shown else name.shown
-        model = add_model(path, given, title=title, wire={API: wire} if wire else None)
-        if name.namespace in catalog.namespaces():
-            return model(catalog)
-        return combine([add_namespace(name.namespace, [email]), model], f"Add model {path}")(
-            catalog
-        )
-
-    return add
+    namespace = NewNamespace(name.namespace, email)
+    return add_shown_model(
+        namespace, name.shown, given, what="registered model", wire={API: wire} if wire else None
+    )
 
 
 def _kubeflow(document: Document | None) -> Data:
@@ -168,12 +155,6 @@ def _at_least_marked(catalog: Catalog, edits: list[Edit], mark: Edit, message: s
     return mark(catalog)
 
 
-def _version_slug(model: ModelView, shown: str) -> str:
-    taken = {fold(one) for one in (*model.versions, *model.drafts, *model.tags, *model.aliases)}
-    stages = stages_written(model.catalog, model.name.namespace)
-    return make_slug(shown, "version", lambda one: fold(one) in taken or fold(one) in stages)
-
-
 def add_version_draft(
     name: ModelName, body: Mapping[str, JSON], gone: Callable[[ModelView], Collection[str]]
 ) -> Edit:
@@ -187,20 +168,14 @@ def add_version_draft(
     shown = str(body["name"])
     fields, wire = _split_version(body)
 
+    record = VersionRecord(
+        fields={k: v for k, v in fields.items() if v is not None}, wire={API: _present(wire)}
+    )
+    added = add_shown_draft(name, shown, record, gone=gone, what="model version")
+
     def add(catalog: Catalog) -> ChangeSet:
-        model = find_model(catalog, name)
-        slug = _version_slug(model, shown)
-        counts = model.scheme != "free"
-        chosen = None if counts and not admits(model.scheme, slug) else slug
-        if find_selectors(model, shown):
-            raise ConflictError(f"model version {shown!a} of {name} already exists")
-        record = VersionRecord(
-            fields={k: v for k, v in fields.items() if v is not None},
-            title="" if chosen == shown else shown, wire={API: _present(wire)},
-        )  # fmt: skip
-        change = add_draft(name, chosen, record, gone=gone)(catalog)
-        (added,) = change.versions
-        return followed_by(catalog, change, _annotation(added, body, {}))
+        change = added(catalog)
+        return followed_by(catalog, change, _annotation(change.versions[0], body, {}))
 
     return add
 

@@ -95,6 +95,17 @@ def test_all_that_may_need_an_object(files: Files, subject: str) -> None:
     assert who(md5(b"x"), seen({**small_registry(), **files})) == NeededBy(subject, "main")
 
 
+def test_an_object_of_a_protocol_needs_its_files_and_an_upload_waits_to_be_named() -> None:
+    source = f"schema: object/v1\napi: modelbox\nkind: checkpoint\ntitle: epoch 1\ndata:\n  files:\n    - md5: {FIRST}\n"
+    path = "objects/modelbox/checkpoint/0a/x.yaml"
+    found = who(FIRST, seen({**small_registry(), path: source}))
+    assert found is not None
+    other = seen({"objects/modelbox/checkpoint/0a/x.yaml": source.replace(FIRST, SECOND)})
+    assert who(SECOND, other) == NeededBy(path, "main")
+    upload = {"objects/mlflow/upload/0a/x.yaml": source.replace(FIRST, SECOND)}
+    assert who(SECOND, seen(upload)) is None
+
+
 def test_a_digest_that_yaml_escapes_is_read() -> None:
     record = f"{TOP}/versions/1/version.yaml"
     files = version_files()
