@@ -12,6 +12,7 @@ from registry_tool.access.authenticate import Authenticator, local_subject
 from registry_tool.access.tokens import TokenFile
 from registry_tool.errors import MissingPackageError, UsageError
 from registry_tool.installation import package_of_extra
+from registry_tool.server.late_companion import EarlyCompanion, LateCompanion
 from registry_tool.server.limits import Limits, RateLimiter
 from registry_tool.server.service import ServiceOptions, open_service
 
@@ -112,6 +113,19 @@ def _build_faces(service: Service, protocols: Sequence[Protocol]) -> list[Face]:
     return [import_module(one.module).build_face(service) for one in protocols if not one.is_rpc]
 
 
+def _is_rpc_needed(options: ServerOptions) -> bool:
+    """True where the server does not start without gRPC."""
+    named = any(one.is_rpc and one.name in options.named for one in options.protocols)
+    return options.rpc_port is not None or named
+
+
+def _plan_rpc(
+    options: ServerOptions, make: Callable[[], RpcListener | None]
+) -> LateCompanion[RpcListener] | EarlyCompanion[RpcListener]:
+    """The server of gRPC: before HTTP where that must not start without it, else after it."""
+    return EarlyCompanion(make()) if _is_rpc_needed(options) else LateCompanion(make)
+
+
 def _build_rpc_listener(
     service: Service,
     options: ServerOptions,
@@ -142,7 +156,6 @@ def _build_rpc_listener(
     port = options.rpc_port
     if port is None:
         port = RPC_PORT if options.port else 0
-    is_needed = options.rpc_port is not None or any(one.name in options.named for one in chosen)
     return RpcListener(
         options.host,
         port,
@@ -150,7 +163,7 @@ def _build_rpc_listener(
         guard,
         certificate=options.certificate,
         key=options.key,
-        on_busy=None if is_needed else service.options.notify,
+        on_busy=None if _is_rpc_needed(options) else service.options.notify,
     )
 
 
@@ -222,7 +235,9 @@ def run_server(
         service.public_url = options.public_url.rstrip("/") or listener.url
         faces = _build_faces(service, options.protocols)
         feed, rates = open_feed(service), RateLimiter(options.limits.rate, options.limits.burst)
-        rpc = _build_rpc_listener(service, options, authenticator, feed, rates)
+        rpc = _plan_rpc(
+            options, lambda: _build_rpc_listener(service, options, authenticator, feed, rates)
+        )
         app = build_app(
             service,
             faces,
@@ -234,14 +249,15 @@ def run_server(
         )
 
         def started() -> None:
-            if rpc is not None and rpc.served:
-                service.rpc_target = rpc.target
-            on_started(service, [*faces, *(rpc.served if rpc else ())])
+            listening = rpc.made
+            if listening is not None and listening.served:
+                service.rpc_target = listening.target
+            on_started(service, [*faces, *(listening.served if listening else ())])
 
         serve_until_stopped(
             app,
             listener,
             on_started=started,
             on_stopping=service.stop,
-            companions=[] if rpc is None else [rpc],
+            companions=[rpc],
         )
