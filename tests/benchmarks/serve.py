@@ -10,6 +10,7 @@ mlflow-server``; without it, ours is measured alone (``--no-peer`` as well). ``-
 from __future__ import annotations
 
 import argparse
+import resource
 import shutil
 import statistics
 import subprocess
@@ -317,14 +318,22 @@ def measure_unchanged(ours: Running, options: Options) -> Measured:
 
 def measure_starts(repository: Path, place: Path, options: Options) -> Measured:
     """Seconds from the start to the first answer, and (as the peer) of ``python -c pass``."""
-    starts, empty = [], []
+    starts, empty, cpu, empty_cpu = [], [], [], []
     for _ in range(options.rounds):
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), _children_cpu()
         subprocess.run([sys.executable, "-c", "pass"], check=True)
         empty.append(time.perf_counter() - began)
+        empty_cpu.append((_children_cpu() - spent) * 1e3)
         with our_server(repository, place) as running:
+            cpu.append(running.cpu_seconds * 1e3)
             starts.append(running.seconds)
-    return Measured(starts, empty)
+    return Measured(starts, empty, (), cpu, empty_cpu)
+
+
+def _children_cpu() -> float:
+    """The processor time of the processes that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _words(values: Sequence[float]) -> str:
