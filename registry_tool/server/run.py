@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import uvicorn
 
 from registry_tool.errors import OperationalError, UsageError
-from registry_tool.server.connections import BoundedConnection
+from registry_tool.server.connections import WRITE_SECONDS, BoundedConnection
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -76,6 +76,12 @@ def bind(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = found[0]
     bound = socket.socket(family, kind, protocol)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform == "linux":
+        # Connections inherit it. A client that is gone, or whose window stays closed, is dropped (tcp(7)): such as one that
+        # never reads its events, each of which is too small to fill the buffer in this process.
+        bound.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(2 * WRITE_SECONDS * 1000)
+        )
     try:
         bound.bind(address)
     except OSError as exc:
