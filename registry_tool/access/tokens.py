@@ -1,5 +1,7 @@
 """The file of tokens: one JSON document a line, with the SHA-256 of a token and what it allows.
 
+Other lines say what tokens of an issuer allow, by claim: see ``claims.ClaimRule``.
+
 The file belongs to one user, has mode 0600, and is outside the registry. A token is 256 random bits, so its SHA-256 can be
 stored without a salt (https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html covers passwords,
 which are guessable), and a look-up by digest takes the same time for every wrong token.
@@ -15,17 +17,26 @@ import secrets
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, get_args
 
-from registry_tool.access.subjects import Subject, SubjectKind, parse_grants
+from registry_tool.access.claims import ClaimRule, split_rule
+from registry_tool.access.subjects import Grant, Subject, SubjectKind, parse_grants
 from registry_tool.errors import NotFoundError, OperationalError, UsageError
 from registry_tool.file_lock import lock_exclusively
 
-__all__ = ["Token", "TokenFile", "add_token", "digest", "revoke_token"]
+__all__ = [
+    "Token",
+    "TokenFile",
+    "add_rule",
+    "add_token",
+    "digest",
+    "remove_rule",
+    "revoke_token",
+]
 
 _PREFIX: Final = "rt_"
 _LIMIT: Final = 4 << 20
@@ -73,8 +84,11 @@ def _moment(written: object) -> dt.datetime:
     return found
 
 
-def _parse(line: str) -> Token:
+def _parse(line: str) -> Token | ClaimRule:
     data = json.loads(line)
+    if "claim" in data:
+        claim, value = split_rule(f"{data['claim']}={data['value']}")
+        return ClaimRule(claim, value, parse_grants(data["scopes"]), _moment(data["created"]))
     kind = next(one for one in get_args(SubjectKind) if one == data["kind"])
     subject = Subject(str(data["name"]), str(data["email"]), kind, parse_grants(data["scopes"]))
     expires = data.get("expires")
@@ -85,7 +99,22 @@ def _parse(line: str) -> Token:
     )
 
 
-def _render(token: Token) -> str:
+def _render(line: Token | ClaimRule) -> str:
+    return json.dumps(
+        _rule_data(line) if isinstance(line, ClaimRule) else _token_data(line), ensure_ascii=False
+    )
+
+
+def _rule_data(rule: ClaimRule) -> dict[str, object]:
+    return {
+        "claim": rule.claim,
+        "value": rule.value,
+        "scopes": [str(grant) for grant in rule.grants],
+        "created": rule.created.isoformat(timespec="seconds"),
+    }
+
+
+def _token_data(token: Token) -> dict[str, object]:
     subject = token.subject
     data: dict[str, object] = {
         "sha256": token.sha256,
@@ -97,7 +126,7 @@ def _render(token: Token) -> str:
     }
     if token.expires is not None:
         data["expires"] = token.expires.isoformat(timespec="seconds")
-    return json.dumps(data, ensure_ascii=False)
+    return data
 
 
 def _check_private(path: Path, status: os.stat_result) -> None:
@@ -120,6 +149,13 @@ class TokenFile:
         self.path = path
         self._known: tuple[int, int, int] | None = None
         self._tokens: dict[str, Token] = {}
+        self._rules: tuple[ClaimRule, ...] = ()
+
+    @property
+    def rules(self) -> tuple[ClaimRule, ...]:
+        """What tokens of an issuer allow."""
+        self._refresh()
+        return self._rules
 
     def __iter__(self) -> Iterator[Token]:
         self._refresh()
@@ -142,7 +178,7 @@ class TokenFile:
         try:
             status = self.path.stat()
         except FileNotFoundError:
-            self._known, self._tokens = None, {}
+            self._known, self._tokens, self._rules = None, {}, ()
             return
         except OSError as exc:
             raise OperationalError(f"cannot read {self.path}: {exc.strerror}") from exc
@@ -150,11 +186,13 @@ class TokenFile:
         if known == self._known:
             return
         _check_private(self.path, status)
-        self._tokens = {token.sha256: token for token in _read(self.path)}
+        lines = [*_read(self.path)]
+        self._tokens = {line.sha256: line for line in lines if isinstance(line, Token)}
+        self._rules = tuple(line for line in lines if isinstance(line, ClaimRule))
         self._known = known
 
 
-def _read(path: Path) -> Iterator[Token]:
+def _read(path: Path) -> Iterator[Token | ClaimRule]:
     try:
         with path.open("rb") as file:
             text = file.read(_LIMIT + 1)
@@ -186,8 +224,8 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _write(path: Path, tokens: Iterator[Token]) -> None:
-    text = "".join(f"{_render(token)}\n" for token in tokens)
+def _write(path: Path, lines: Iterable[Token | ClaimRule]) -> None:
+    text = "".join(f"{_render(line)}\n" for line in lines)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(handle, "wb") as file:
@@ -229,7 +267,8 @@ def add_token(
     token = Token(digest(text), replace(subject), now, expires)
     try:
         with _locked(path):
-            _write(path, iter([*TokenFile(path), token]))
+            file = TokenFile(path)
+            _write(path, [*file, token, *file.rules])
     except OSError as exc:
         raise OperationalError(f"cannot write {path}: {exc.strerror}") from exc
     return text, token
@@ -248,14 +287,66 @@ def revoke_token(path: Path, name: str) -> list[Token]:
     """
     try:
         with _locked(path):
-            tokens = [*TokenFile(path)]
+            file = TokenFile(path)
+            tokens = [*file]
             gone = [t for t in tokens if name in {t.id, t.sha256, t.subject.name, t.subject.email}]
             if not gone:
                 raise NotFoundError(
                     f"{path} has no token {name!a}",
                     remedy=f"registry serve token list --tokens {path}",
                 )
-            _write(path, (token for token in tokens if token not in gone))
+            _write(path, [*(token for token in tokens if token not in gone), *file.rules])
+    except OSError as exc:
+        raise OperationalError(f"cannot write {path}: {exc.strerror}") from exc
+    return gone
+
+
+def add_rule(path: Path, written: str, grants: tuple[Grant, ...]) -> ClaimRule:
+    """Add a rule to a file, which is created if it does not exist; it replaces the one for the same claim and value.
+
+    Args:
+        path: The file.
+        written: The claim and its value, as in ``claims.split_rule``.
+        grants: What tokens with this claim may do.
+
+    Raises:
+        UsageError: The claim is not written as one, or there are no grants.
+        OperationalError: The file cannot be read or written.
+    """
+    if not grants:
+        raise UsageError("a rule needs at least one scope", remedy="add --scope read")
+    rule = ClaimRule(*split_rule(written), grants, dt.datetime.now(dt.UTC).replace(microsecond=0))
+    try:
+        with _locked(path):
+            file = TokenFile(path)
+            others = (one for one in file.rules if str(one) != str(rule))
+            _write(path, [*file, *others, rule])
+    except OSError as exc:
+        raise OperationalError(f"cannot write {path}: {exc.strerror}") from exc
+    return rule
+
+
+def remove_rule(path: Path, written: str) -> ClaimRule:
+    """Remove a rule from a file.
+
+    Args:
+        path: The file.
+        written: The claim and its value.
+
+    Raises:
+        NotFoundError: The file has no such rule.
+        OperationalError: The file cannot be read or written.
+    """
+    try:
+        with _locked(path):
+            file = TokenFile(path)
+            gone = next((one for one in file.rules if str(one) == written), None)
+            if gone is None:
+                raise NotFoundError(
+                    f"{path} has no rule {written!a}",
+                    remedy=f"registry serve grant list --tokens {path}",
+                )
+            _write(path, [*file, *(one for one in file.rules if one is not gone)])
     except OSError as exc:
         raise OperationalError(f"cannot write {path}: {exc.strerror}") from exc
     return gone

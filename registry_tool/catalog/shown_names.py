@@ -16,7 +16,7 @@ from registry_tool.names import is_device
 
 __all__ = ["PathKind", "ShownNames", "carry_names", "find_forbidden", "fold_title", "make_slug"]
 
-PathKind = Literal["model", "version", "object", "namespace"]
+PathKind = Literal["model", "version", "object", "alias", "namespace"]
 
 _JOINER: Final = "\u200d"
 _EMOJI_STYLE: Final = "\ufe0f"
@@ -34,15 +34,16 @@ _NOT_IN_PATH: Final[dict[PathKind, str]] = {
     "model": r"[^A-Za-z0-9._-]+",
     "version": r"[^A-Za-z0-9._+-]+",
     "object": r"[^a-z0-9._-]+",
+    "alias": r"[^a-z0-9._-]+",
     "namespace": r"[^a-z0-9_-]+",
 }
 _LONGEST_PATH: Final[dict[PathKind, int]] = {
-    "model": 128, "version": 128, "object": 0, "namespace": 64,
+    "model": 128, "version": 128, "object": 0, "alias": 0, "namespace": 64,
 }  # fmt: skip
 # Kinds of files that give a version, a tag or an alias a name, or a title.
 _GIVE_NAMES: Final = frozenset({"version", "tag", "alias", "title"})
 _KEPT: Final = 64
-_KEPT_OF_NAMESPACE: Final = 48
+_KEPT_OF_SHORT: Final = 48  # of names with at most 64 characters
 
 
 def _is_picture(title: str, at: int) -> bool:
@@ -90,7 +91,7 @@ def _named_after(title: str, kind: PathKind) -> str:
     """The part of a path that reads like a title."""
     words = unicodedata.normalize("NFKC", title)
     words = words if kind in {"model", "version"} else words.lower()
-    kept = _KEPT_OF_NAMESPACE if kind == "namespace" else _KEPT
+    kept = _KEPT_OF_SHORT if kind in {"namespace", "alias"} else _KEPT
     plain = re.sub(_NOT_IN_PATH[kind], "-", words).strip("-._+")[:kept].strip("-._+")
     return f"{kind}-{plain}".rstrip("-") if not plain or is_device(plain) else plain
 
@@ -103,7 +104,7 @@ def make_slug(title: str, kind: PathKind, is_taken: Callable[[str], bool]) -> st
 
     Args:
         title: The title.
-        kind: What is named; an object always has the digits.
+        kind: What is named; an object and an alias always have the digits.
         is_taken: True for a name that cannot be used.
     """
     import hashlib

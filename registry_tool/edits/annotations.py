@@ -20,7 +20,7 @@ from registry_tool.manifests.data import Data, member, texts
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema_fast import same
 from registry_tool.manifests.values import plain_fields, plain_text
-from registry_tool.manifests.yaml.editor import edit_fields
+from registry_tool.manifests.yaml.editor import GONE, edit_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference, check_new_name, check_pointer
 
@@ -130,14 +130,18 @@ def _laid_over(
     return fields
 
 
-def _write_metadata(version: VersionView, old: Data, fields: dict[str, JSON]) -> ChangeSet:
+def _write_metadata(
+    version: VersionView, old: Data, fields: dict[str, JSON], *, gone: Sequence[str] = ()
+) -> ChangeSet:
     path, before = f"{version.folder}/metadata.yaml", version.metadata
     if before is None:
         return ChangeSet(f"Annotate {version}", {path: render({**old, **fields})})
-    new = {key: value for key, value in fields.items() if not same(old.get(key), value)}
+    new: dict[str, JSON | object] = {k: v for k, v in fields.items() if not same(old.get(k), v)}
+    new |= dict.fromkeys(gone, GONE)
     if not new:
         return ChangeSet(f"{version} already has these values")
-    return ChangeSet(f"Annotate {version}", {path: edit_fields(before.source, old, new, path)})
+    edited = edit_fields(before.source, old, new, path)  # type: ignore[arg-type]  # GONE is one of its values
+    return ChangeSet(f"Annotate {version}", {path: edited})
 
 
 def replace_metadata(
@@ -153,7 +157,8 @@ def replace_metadata(
         reference: The version.
         metadata: All values by key.
         labels: All labels; None leaves them.
-        description: A description that replaces the one that it has; None leaves that.
+        description: A description that replaces the one that it has; empty removes that of ``metadata.yaml``, and None
+            leaves it.
 
     The edit raises NotFoundError (no such version) or InvalidManifestError (a file cannot be read).
 
@@ -164,7 +169,7 @@ def replace_metadata(
     said: dict[str, JSON] = {}
     if labels is not None:
         said["labels"] = [*dict.fromkeys(plain_text(label, "labels") for label in labels)]
-    if description is not None:
+    if description:
         said["description"] = plain_text(description, "description")
     check_fields("metadata/v2", {"metadata": given, **said})
 
@@ -177,7 +182,8 @@ def replace_metadata(
             del fields["metadata"]
         if not {**fields, **said} and version.metadata is None:
             return ChangeSet(f"{version} already has these values")
-        return _write_metadata(version, old, {**fields, **said})
+        gone = ["description"] if description == "" and "description" in old else []
+        return _write_metadata(version, old, {**fields, **said}, gone=gone)
 
     return edit
 

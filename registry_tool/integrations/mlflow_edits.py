@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
 from registry_tool.catalog.resolve import find_model
-from registry_tool.catalog.titles import find_models, find_selectors, model_slug
+from registry_tool.catalog.titles import find_models, model_slug
 from registry_tool.edits import aliases as alias_edits
 from registry_tool.edits.annotations import annotate, plain_annotations
 from registry_tool.edits.changeset import ChangeSet, Edit, combine
+from registry_tool.edits.counted_versions import FindEqual, add_counted_version
 from registry_tool.edits.model_fields import update_model
 from registry_tool.edits.models import add_model
-from registry_tool.edits.promotion import promote
+from registry_tool.edits.shown_aliases import set_shown_alias
 from registry_tool.edits.titles import set_title
-from registry_tool.edits.versions import FindGone, VersionRecord, add_version, finish_record
+from registry_tool.edits.versions import FindGone, VersionRecord
 from registry_tool.edits.wire import set_wire
 from registry_tool.errors import ConflictError, NotFoundError, RefusedError
 from registry_tool.integrations.mlflow_mapping import (
@@ -24,17 +24,14 @@ from registry_tool.integrations.mlflow_mapping import (
     NO_DESCRIPTION,
     MlflowName,
     VersionOrigin,
-    choose_alias_path,
     read_stage,
     split_origin,
 )
 from registry_tool.manifests.data import Data, member, text
 from registry_tool.manifests.problems import JSON
-from registry_tool.names import ModelName, Reference, fold
-from registry_tool.versioning import next_version
+from registry_tool.names import ModelName, Reference
 
 __all__ = [
-    "FindEqual",
     "NameInUseError",
     "NewVersion",
     "create_model",
@@ -44,17 +41,10 @@ __all__ = [
     "describe_model",
     "describe_version",
     "move_stage",
-    "remove_alias",
     "rename_model",
-    "set_alias",
     "set_model_tag",
     "set_version_tag",
 ]
-
-_COUNTED: Final = frozenset({"free"})
-
-# The earlier version of a model with an identity, as a reference; empty for none.
-FindEqual = Callable[[ModelView, str], str]
 
 
 class NameInUseError(ConflictError):
@@ -178,25 +168,6 @@ class NewVersion:
     pointers: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def _choose_name(view: ModelView, gone: Collection[str]) -> str | None:
-    """The name of the next version in a scheme that does not count: its number; None where the scheme counts."""
-    if view.scheme not in _COUNTED:
-        return None
-    used = {fold(name) for name in (*view.versions, *view.drafts, *gone)}
-    number = len(used) + 1
-    while str(number) in used:
-        number += 1
-    return str(number)
-
-
-def _check_counts(view: ModelView) -> None:
-    if view.scheme not in _COUNTED and next_version(view.scheme, [], []) is None:
-        raise RefusedError(
-            f"the versions of {view.name} follow the scheme {view.scheme}, so a person has to name them",
-            remedy=f"registry version add {view.name} VERSION --track URI --framework TYPE",
-        )
-
-
 def create_version(
     model: ModelName, new: NewVersion, *, gone: FindGone, find_equal: FindEqual
 ) -> Edit:
@@ -215,22 +186,11 @@ def create_version(
     """
     parts = split_origin(new.origin, is_stored=bool(new.artifacts))
     artifacts = [*new.artifacts] or parts.artifacts
-    added = plain_annotations(new.tags, description=new.description or None)
-
-    def create(catalog: Catalog) -> ChangeSet:
-        view = find_model(catalog, model)
-        _check_counts(view)
-        fields: dict[str, JSON] = {**parts.fields, **new.fields, "author": new.author}
-        whole = finish_record({**fields, "artifacts": [dict(entry) for entry in artifacts]})
-        equal = find_equal(view, text(whole, "identity")) if artifacts else ""
-        if equal:
-            fields["same_as"] = equal
-        wire = {API: parts.wire} if parts.wire else {}
-        record = VersionRecord(fields, artifacts, new.pointers, added=added, wire=wire)
-        name = _choose_name(view, gone(view))
-        return add_version(model, name, record, gone=gone)(catalog)
-
-    return create
+    fields: dict[str, JSON] = {**parts.fields, **new.fields, "author": new.author}
+    wire = {API: parts.wire} if parts.wire else {}
+    said = plain_annotations(new.tags, description=new.description or None)
+    record = VersionRecord(fields, artifacts, new.pointers, added=said, wire=wire)
+    return add_counted_version(model, record, gone=gone, find_equal=find_equal)
 
 
 def _version(catalog: Catalog, model: ModelName, version: str) -> VersionView:
@@ -287,59 +247,6 @@ def delete_version_tag(model: ModelName, version: str, key: str) -> Edit:
     return edit
 
 
-def _find_alias(view: ModelView, alias: str) -> str:
-    """The path of an alias that is shown by a name; empty for none."""
-    shown = {name: view.find_title(name) or name for name in view.aliases}
-    return next((name for name, title in shown.items() if title == alias), "")
-
-
-def set_alias(model: ModelName, version: str, alias: str, *, moves_stage: bool = False) -> Edit:
-    """Point an alias to a version; a draft is sealed in the same change.
-
-    Args:
-        model: The model.
-        version: The version.
-        alias: MLflow's alias, in any case.
-        moves_stage: The alias is that of a stage, so that a pin is taken off.
-
-    The edit raises NotFoundError or RefusedError: another name differs from it by case only, or the version is not usable.
-    """
-
-    def edit(catalog: Catalog) -> ChangeSet:
-        view = find_model(catalog, model)
-        path = _find_alias(view, alias)
-        is_new = not path
-        if is_new:
-            alike = find_selectors(view, alias)
-            if alike:
-                raise RefusedError(
-                    f"{model} already has the name {view.find_title(alike[0]) or alike[0]}, which means the same",
-                    remedy="choose another alias",
-                )
-            used = {*view.versions, *view.drafts, *view.tags, *view.aliases}
-            path = choose_alias_path(alias, view.scheme, used.__contains__)
-        reference = Reference(model, version)
-        move = promote(reference, path) if moves_stage else alias_edits.set_alias(reference, path)
-        if not is_new or path == alias:
-            return move(catalog)
-        titled = set_title(model, alias, name=path)
-        return combine([move, titled], f"Set {model}@{path} to {version}")(catalog)
-
-    return edit
-
-
-def remove_alias(model: ModelName, alias: str) -> Edit:
-    """Remove an alias, if it is there."""
-
-    def edit(catalog: Catalog) -> ChangeSet:
-        path = _find_alias(find_model(catalog, model), alias)
-        if not path:
-            return ChangeSet(f"{model} has no alias {alias!a}")
-        return alias_edits.remove_alias(model, path)(catalog)
-
-    return edit
-
-
 def _leave_stages(
     view: ModelView, version: str, aliases: Mapping[str, str], stage: str
 ) -> list[Edit]:
@@ -381,7 +288,7 @@ def move_stage(
         view = find_model(catalog, model)
         edits = _leave_stages(view, version, stage_aliases, stage)
         if stage in stage_aliases:
-            edits.append(set_alias(model, version, stage_aliases[stage], moves_stage=True))
+            edits.append(set_shown_alias(model, version, stage_aliases[stage], moves_stage=True))
         else:
             edits.append(_write_stage(catalog, model, version, stage))
         for other in archives:

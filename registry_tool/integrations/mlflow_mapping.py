@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from typing import Final, NamedTuple
 
-from registry_tool.catalog.shown_names import make_slug
 from registry_tool.errors import UsageError
 from registry_tool.manifests.arguments import check_fields
 from registry_tool.manifests.data import Data, member, records, text
 from registry_tool.manifests.problems import JSON
-from registry_tool.names import POINTER_PATTERN
-from registry_tool.versioning import looks_like_version
 
 __all__ = [
     "API",
@@ -27,7 +24,6 @@ __all__ = [
     "MlflowName",
     "VersionOrigin",
     "VersionParts",
-    "choose_alias_path",
     "join_name",
     "parse_stage",
     "read_origin",
@@ -48,7 +44,6 @@ STAGES: Final = ("None", "Staging", "Production", "Archived")
 NO_DESCRIPTION: Final = "none"
 """``description`` of MLflow's wire data of a version whose record has a description that was removed."""
 
-_POINTER: Final = re.compile(POINTER_PATTERN)
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}:[^\x00-\x20\x7f]{1,2000}")
 _OLD: Final = frozenset({"deprecated", "withdrawn", "erased"})
 
@@ -95,20 +90,6 @@ def render_tag(value: JSON) -> str:
 def render_tags(metadata: Data) -> list[dict[str, str]]:
     """Free metadata as MLflow's tags, by key."""
     return [{"key": key, "value": render_tag(metadata[key])} for key in sorted(metadata)]
-
-
-def choose_alias_path(alias: str, scheme: str, is_taken: Callable[[str], bool]) -> str:
-    """The file name for a new alias: the alias itself, in lower case, or a slug of it.
-
-    Args:
-        alias: MLflow's alias, such as ``Champion``.
-        scheme: The version scheme of the model: no alias looks like a version.
-        is_taken: True for a name that something in the model has.
-    """
-    lower = alias.lower()
-    if _POINTER.fullmatch(lower) and not looks_like_version(scheme, lower) and not is_taken(lower):
-        return lower
-    return make_slug(alias, "object", is_taken)
 
 
 def parse_stage(stage: str) -> str | None:

@@ -8,6 +8,8 @@ that it becomes are one; what was removed and comes back has its former id.
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -17,10 +19,20 @@ from typing import Final, NamedTuple
 from registry_tool.live.layers import Layers
 from registry_tool.manifests.data import Data, records, text
 
-__all__ = ["BRANCH_START", "Birth", "IdTable", "Run", "artifact_labels"]
+__all__ = [
+    "BRANCH_START",
+    "Birth",
+    "IdTable",
+    "Run",
+    "artifact_labels",
+    "make_uuid",
+    "number_namespace",
+]
 
 # Objects that exist on a branch only, and get ids of main when they are merged.
 BRANCH_START: Final = 500_000_000
+_UUIDS: Final = uuid.UUID("f97fae4b-f4c1-4371-9b80-e8005c98cb43")  # at random, and never changed
+_NUMBER_BYTES: Final = 6  # every JSON reader reads 48 bits exactly
 
 
 class Birth(NamedTuple):
@@ -47,6 +59,22 @@ class Run(NamedTuple):
     first: int
     position: int
     labels: tuple[str, ...]
+
+
+def make_uuid(key: str, commit: str) -> str:
+    """The UUID of an object, for protocols whose ids are UUIDs: version 5, of its path and the commit that added it.
+
+    Args:
+        key: The object; see ``Spot``.
+        commit: The full id of the commit in which it first appeared.
+    """
+    return str(uuid.uuid5(_UUIDS, f"{key}@{commit}"))
+
+
+def number_namespace(name: str) -> int:
+    """The number of a namespace, for protocols in which one has a number: from its name, since it never changes."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return int.from_bytes(digest[:_NUMBER_BYTES], "big") + 1
 
 
 def artifact_labels(data: Data) -> list[str]:

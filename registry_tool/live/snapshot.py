@@ -17,7 +17,7 @@ from registry_tool.live.artifacts import (
     list_artifacts,
     wire_external_ids,
 )
-from registry_tool.live.ids import BRANCH_START, IdTable
+from registry_tool.live.ids import BRANCH_START, IdTable, make_uuid
 from registry_tool.live.indexes import Indexes
 from registry_tool.live.layers import Layers
 from registry_tool.live.parts import decode
@@ -272,6 +272,16 @@ class Snapshot:
             record = self.records[number]
             if isinstance(record, VersionRecord) and record.is_listed:
                 yield record
+
+    def uuid(self, record: Record) -> str:
+        """The UUID of a model, version or object; see ``ids.make_uuid``. A draft keeps it when it is sealed."""
+        if isinstance(record, VersionRecord):
+            key = self.key(record)
+        elif isinstance(record, ModelRecord):
+            key = self.layout.model(record.name)
+        else:
+            key = object_key(record.api, record.kind, record.slug)
+        return make_uuid(key, self.line.commit(record.touched.created))
 
     # --- artifacts
 

@@ -72,6 +72,8 @@ async def _prepare(service: Service, faces: Sequence[Face]) -> None:
     service.begin_writing()
     for name in (name for face in faces for name in face.late_imports):
         await asyncio.to_thread(import_module, name)
+    for face in faces:
+        await asyncio.to_thread(face.begin)
 
 
 async def _seal_drafts(service: Service) -> None:

@@ -60,12 +60,14 @@ class Face:
         routes: Its endpoints, with full paths.
         render_error: The answer to a request that fails.
         open_paths: Paths that need no token.
+        signed_paths: Prefixes of addresses that need none because they are signed; see ``server.signed``.
         media_types: The types of bodies that a request may have; empty for any.
         stream_paths: Prefixes whose bodies are files: limited by ``max_upload`` instead of ``max_body``, of any type.
         instructions: What a client has to set, line by line; ``{url}`` is the address of the server,
             ``{address}`` the same without its port ``{port}``, and ``{secure}`` says whether it is HTTPS.
         late_imports: Modules that no start needs; they are imported when the server has started, or with the first
             request that needs them.
+        begin: Begins what the protocol does without a request, after that; called once, in a thread.
     """
 
     name: str
@@ -73,10 +75,12 @@ class Face:
     routes: Sequence[BaseRoute]
     render_error: Callable[[Failure], Response]
     open_paths: frozenset[str] = frozenset()
+    signed_paths: tuple[str, ...] = ()
     media_types: frozenset[str] = frozenset({"application/json"})
     stream_paths: tuple[str, ...] = ()
     instructions: tuple[str, ...] = ()
     late_imports: tuple[str, ...] = ()
+    begin: Callable[[], object] = lambda: None
 
     def owns(self, path: str) -> bool:
         """True for a path below one of its prefixes."""

@@ -16,6 +16,7 @@ from registry_tool.server.rpc_companion import RpcCompanion
 from registry_tool.server.service import ServiceOptions, open_service
 
 if TYPE_CHECKING:
+    from registry_tool.access.oidc import OidcIssuer, OidcSettings
     from registry_tool.server.events import EventFeed
     from registry_tool.server.faces import Face
     from registry_tool.server.rpc.faces import RpcFace
@@ -46,6 +47,7 @@ class Protocol(NamedTuple):
 PROTOCOLS: Final[tuple[Protocol, ...]] = (
     Protocol("kubeflow", "Kubeflow Model Registry", "registry_tool.server.kubeflow"),
     Protocol("mlflow", "MLflow", "registry_tool.server.mlflow.routes"),
+    Protocol("truefoundry", "TrueFoundry", "registry_tool.server.truefoundry"),
     Protocol(
         "modelbox", "ModelBox", "registry_tool.server.modelbox", "serve-modelbox", is_rpc=True
     ),
@@ -82,6 +84,7 @@ class ServerOptions:
             not installed, or the port of gRPC is in use.
         rpc_port: Where gRPC listens, 0 for a free port; None for the usual one, or a free one if ``port`` is 0.
         tokens: The file of tokens; None where the local user makes every request.
+        oidc: The issuer whose tokens are accepted too; None for none. What they may do is in the file of tokens.
         public_url: The address that clients use, where it is another one than that of the socket.
         certificate: The PEM file of the TLS certificate chain.
         key: The PEM file of its private key.
@@ -96,6 +99,7 @@ class ServerOptions:
     named: frozenset[str] = frozenset()
     rpc_port: int | None = None
     tokens: Path | None = None
+    oidc: OidcSettings | None = None
     public_url: str = ""
     certificate: Path | None = None
     key: Path | None = None
@@ -143,12 +147,19 @@ def _authenticator(service: Service, options: ServerOptions) -> Authenticator:
 
     if options.tokens is not None:
         tokens = TokenFile(options.tokens)
+        if options.oidc is not None:
+            return Authenticator(tokens, issuer=_open_issuer(tokens, options.oidc, service))
         if not [*tokens]:
             service.options.notify(
                 f"{options.tokens} has no tokens, so every request is refused; add one:"
                 f" registry serve token add NAME --email ADDRESS --scope read --tokens {options.tokens}"
             )
         return Authenticator(tokens)
+    if options.oidc is not None:
+        raise UsageError(
+            "--oidc-issuer needs --tokens: that file says what tokens of the issuer may do",
+            remedy="create it: registry serve grant add groups=NAME --scope read --tokens FILE",
+        )
     if not is_local_host(options.host):
         raise UsageError(
             f"{options.host} can be reached from other machines, so requests must have tokens",
@@ -156,6 +167,18 @@ def _authenticator(service: Service, options: ServerOptions) -> Authenticator:
         )
     person = Person.parse(identity(service.registry.repository.git))
     return Authenticator(anonymous=local_subject(person.name, person.email))
+
+
+def _open_issuer(tokens: TokenFile, settings: OidcSettings, service: Service) -> OidcIssuer:
+    from registry_tool.access.oidc import open_issuer
+
+    notify = service.options.notify
+    if not tokens.rules:
+        notify(
+            f"{tokens.path} grants nothing to tokens of {settings.issuer}; add a rule:"
+            f" registry serve grant add groups=NAME --scope read --tokens {tokens.path}"
+        )
+    return open_issuer(settings, lambda: tokens.rules, notify=notify)
 
 
 def run_server(

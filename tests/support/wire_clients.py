@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import venv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -37,6 +37,8 @@ CLIENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "kubeflow": ("model-registry==0.3.18",),
     "kubeflow-alpha": ("model-registry==0.3.9",),
     "mlflow": ("mlflow-skinny==3.17.2", "numpy<3", "pandas<3", "cloudpickle"),
+    "truefoundry": ("truefoundry==0.17.5", "truefoundry-sdk==0.6.0"),
+    "truefoundry-sdk": ("truefoundry-sdk==0.3.4",),
     "modelbox": ("modelbox==0.0.5", "grpcio==1.85.1", "protobuf==7.36.0"),
 }
 # The peer of tests/benchmarks/serve.py; large, so it is made only when it is asked for.
@@ -128,13 +130,15 @@ class ServerProcess(NamedTuple):
 
 @contextmanager
 def running_server(
-    repository: Path | str, *options: str, env: Mapping[str, str] | None = None
+    repository: Path | str,
+    *options: str,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("-m", "registry_tool"),
 ) -> Iterator[ServerProcess]:
     """``registry serve`` on a free port of this machine, until the block ends; then it must stop cleanly."""
     command = [
         sys.executable,
-        "-m",
-        "registry_tool",
+        *program,
         "serve",
         "--repo",
         str(repository),

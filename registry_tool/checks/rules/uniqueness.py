@@ -112,9 +112,10 @@ def _kept_twice(view: RegistryView, pool: str, what: str) -> Iterator[Violation]
 def kept_id_is_unique(view: RegistryView) -> Iterator[Violation]:
     """An external id that is kept in the data of another protocol must be unique in the registry.
 
-    Clients of other registries look up models, versions, experiments and artifacts by external ids of any form. An id that our own
-    field cannot hold, or that a published version got later, is kept in ``wire.yaml``, in an object, in evidence, or
-    in the metadata of an artifact. Ids of artifacts are separate from all others, and ids of what was deleted are free.
+    Clients of other registries look up models, versions, experiments and artifacts by external ids of any form. An id that
+    the field ``external_id`` does not accept, or that a published version got later, is kept in ``wire.yaml``, in an
+    object, in evidence, or in the metadata of an artifact. Ids of artifacts are separate from all others, and ids of
+    deleted models, versions and objects are free.
 
     How to fix: write the id of this model, version, artifact or object, or omit it.
 

@@ -20,6 +20,7 @@ from registry_tool.installation import package_of_extra
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from registry_tool.access.oidc import OidcSettings
     from registry_tool.access.subjects import SubjectKind
     from registry_tool.access.tokens import Token
     from registry_tool.server.faces import Face
@@ -98,6 +99,18 @@ def _read_expiry(written: str) -> dt.datetime | None:
     help="The token file. Without it, the server listens on this machine only, and its user makes every request.",
 )  # fmt: skip
 @click.option(
+    "--oidc-issuer", "issuer", metavar="URL", default="", envvar="REGISTRY_OIDC_ISSUER",
+    help="Accept tokens of this OpenID Connect issuer too. What they may do: registry serve grant.",
+)  # fmt: skip
+@click.option(
+    "--oidc-audience", "audiences", metavar="AUD", multiple=True, envvar="REGISTRY_OIDC_AUDIENCE",
+    help="Tokens of the issuer must be for this audience: the client id of this server. Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--oidc-email", "email_claim", metavar="CLAIM", default="",
+    help="The claim with the author's address, trusted as it is. Default: email, if the issuer has verified it.",
+)  # fmt: skip
+@click.option(
     "--public-url",
     metavar="URL",
     default="",
@@ -143,6 +156,9 @@ def serve(
     writer_url: str,
     push: bool,
     tokens: str | None,
+    issuer: str,
+    audiences: tuple[str, ...],
+    email_claim: str,
     public_url: str,
     trust_proxy: str,
     cert: str | None,
@@ -161,6 +177,7 @@ def serve(
       registry serve --repo models.git --port 0 --api kubeflow
       registry serve --host 0.0.0.0 --tokens tokens.jsonl --cert cert.pem --key key.pem
       registry serve --read-only --repo https://git.example.org/models.git --writer https://models.example.org
+      registry serve --tokens tokens.jsonl --oidc-issuer https://login.example.org --oidc-audience registry
       registry serve token add alice --email alice@example.org --scope write:nlp --tokens tokens.jsonl
     """
     if ctx.invoked_subcommand is not None:
@@ -174,11 +191,27 @@ def serve(
     named = [one for text in apis for one in text.split(",")]
     options = ServerOptions(
         host, port, choose_protocols(named), frozenset(named), grpc_port,
-        Path(tokens) if tokens else None, public_url, Path(cert) if cert else None,
+        Path(tokens) if tokens else None, _read_oidc(issuer, audiences, email_claim), public_url, Path(cert) if cert else None,
         Path(key) if key else None, trust_proxy, Limits(max_upload=max_upload, rate=rate),
         ServiceOptions(read_only, push, writer_url, notify),
     )  # fmt: skip
     run_server(repo if repo != "." else Path.cwd(), options, on_started=_print_start)
+
+
+def _read_oidc(issuer: str, audiences: tuple[str, ...], email_claim: str) -> OidcSettings | None:
+    if not issuer:
+        if audiences or email_claim:
+            raise UsageError(
+                "--oidc-audience and --oidc-email need --oidc-issuer",
+                remedy="name the issuer: --oidc-issuer https://login.example.org",
+            )
+        return None
+    with package_of_extra("registry serve --oidc-issuer", "serve-oidc"):
+        from registry_tool.access.oidc import OidcSettings, check_settings
+
+        settings = OidcSettings(issuer, audiences, email_claim)
+        check_settings(settings)
+    return settings
 
 
 def _print_start(service: Service, faces: Sequence[Face | RpcFace]) -> None:
@@ -328,4 +361,93 @@ def revoke(*, name: str, path: str) -> None:
         say(f"revoked {one.id} of {one.subject.name}")
 
 
+@click.group(cls=Part)
+def grant() -> None:
+    """Say what tokens of an OpenID Connect issuer may do, by what they claim.
+
+    The rules are in the token file. A token that no rule covers is refused. A running server reads them again when they change.
+
+    \b
+    Examples:
+      registry serve grant add groups=nlp-team --scope write:nlp --scope promote:nlp --tokens tokens.jsonl
+      registry serve grant list --tokens tokens.jsonl
+      registry serve grant remove groups=nlp-team --tokens tokens.jsonl
+    """
+    with package_of_extra("registry serve grant", "serve"):
+        import registry_tool.access.tokens  # noqa: F401 (the reader has no server)
+
+
+@grant.command("add")
+@click.argument("rule", metavar="CLAIM=VALUE")
+@click.option(
+    "--scope", "scopes", metavar="SCOPE[:NAMESPACE]", multiple=True, required=True,
+    help="read, write, promote, review or delete; in one namespace, in those with a prefix (team-*), or in all. Repeatable.",
+)  # fmt: skip
+@_tokens_option
+def add_rule(*, rule: str, scopes: tuple[str, ...], path: str) -> None:
+    """Grant scopes to tokens with a claim; a rule for the same claim and value is replaced.
+
+    A claim that is a list has each of its values; * stands for any value. A claim inside another one has a dot:
+    realm_access.roles=reader.
+
+    \b
+    Examples:
+      registry serve grant add groups=nlp-team --scope write:nlp --scope promote:nlp --tokens tokens.jsonl
+      registry serve grant add email=alice@example.org --scope review --tokens tokens.jsonl
+      registry serve grant add "sub=*" --scope read --tokens tokens.jsonl
+    """
+    from registry_tool.access.subjects import parse_grants
+    from registry_tool.access.tokens import add_rule
+
+    made = add_rule(Path(path), rule, parse_grants(scopes))
+    say(f"tokens with {made} have {', '.join(str(grant) for grant in made.grants)}")
+
+
+@grant.command("list")
+@_tokens_option
+@format_option
+def list_rules(*, path: str, form: str) -> None:
+    """List the rules.
+
+    \b
+    Example:
+      registry serve grant list --tokens tokens.jsonl
+    """
+    from registry_tool.access.tokens import TokenFile
+
+    found = TokenFile(Path(path)).rules
+    if form == "json":
+        shown = [
+            {
+                "claim": one.claim,
+                "value": one.value,
+                "scopes": [str(grant) for grant in one.grants],
+                "created": one.created.isoformat(),
+            }
+            for one in found
+        ]
+        click.echo(json.dumps(shown, indent=2))
+        return
+    for one in found:
+        say(f"{one}  {', '.join(str(grant) for grant in one.grants)}")
+    if not found:
+        say(f"{path} has no rules", err=True)
+
+
+@grant.command("remove")
+@click.argument("rule", metavar="CLAIM=VALUE")
+@_tokens_option
+def remove(*, rule: str, path: str) -> None:
+    """Remove a rule; a running server follows at the next request.
+
+    \b
+    Example:
+      registry serve grant remove groups=nlp-team --tokens tokens.jsonl
+    """
+    from registry_tool.access.tokens import remove_rule
+
+    say(f"removed {remove_rule(Path(path), rule)}")
+
+
 serve.add_command(token)
+serve.add_command(grant)

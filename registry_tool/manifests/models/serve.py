@@ -103,11 +103,14 @@ class ServeManifestMlflow(Part):
 
 
 class ServeManifestFetch(Part):
-    """The addresses of clients that the server may read; without it none.
+    """The addresses to which the server connects for clients: receivers of webhooks, and files that it reads.
+
+    Without it, webhooks go to every public host by https, and nothing is read.
 
     Attributes:
         schemes: The schemes, such as https.
-        hosts: The hosts; *. in front stands for all below it.
+        hosts: The hosts, which may then have private addresses; *. in front stands for all below
+            one.
     """
 
     schemes: tuple[str, ...] = ()
@@ -127,7 +130,9 @@ class ServeManifest(Manifest):
         namespaces: For each protocol without namespaces, the namespace that it writes to and whose
             models have bare names in it. By default the namespace default.
         mlflow: Settings of the MLflow protocol.
-        fetch: The addresses of clients that the server may read; without it none.
+        fetch: The addresses to which the server connects for clients: receivers of webhooks, and
+            files that it reads. Without it, webhooks go to every public host by https, and nothing
+            is read.
     """
 
     schema_id: ClassVar[str] = "serve/v1"

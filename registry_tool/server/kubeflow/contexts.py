@@ -11,6 +11,7 @@ from registry_tool.live.records import ModelRecord, VersionRecord
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import Reference
 from registry_tool.server.bare_names import find_model_named, read_bare_name
+from registry_tool.server.changes import KnownVersions
 from registry_tool.server.kubeflow.bodies import ModelVersionBody, RegisteredModelBody, read_body
 from registry_tool.server.kubeflow.listing import list_records, read_options
 from registry_tool.server.kubeflow.map import (
@@ -20,7 +21,6 @@ from registry_tool.server.kubeflow.map import (
     update_version,
 )
 from registry_tool.server.kubeflow.requests import Call, now_ms
-from registry_tool.server.used_versions import list_used_versions
 
 __all__ = [
     "create_model",
@@ -187,7 +187,7 @@ async def _add_version(call: Call, data: dict[str, JSON]) -> Found:
         raise UsageError(
             f"the name is too long: at most {_LONGEST - 1 - len(str(model.id))} characters"
         )
-    add = add_version_draft(model.name, body, lambda view: list_used_versions(call.newest, view))
+    add = add_version_draft(model.name, body, KnownVersions(lambda: call.newest).find_gone)
     with call.claims.claim("context", body.get("externalId")):
         written = await call.write(_checked(call, add, body), model.name.namespace)
     (added,) = written.change.versions

@@ -14,11 +14,13 @@ from registry_tool.server.mlflow.errors import MlflowError, require
 
 __all__ = [
     "AliasBody",
+    "Body",
     "CreateModelBody",
     "CreateVersionBody",
     "LatestBody",
     "ModelBody",
     "ModelTagBody",
+    "Number",
     "RenameBody",
     "SearchBody",
     "StageBody",
@@ -50,18 +52,20 @@ Version = Annotated[StrictStr, BeforeValidator(_as_text)]
 Number = Annotated[int, BeforeValidator(_as_number)]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """A body; what it does not name is ignored."""
+
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class TagBody(_Body):
+class TagBody(Body):
     """A tag."""
 
     key: StrictStr = ""
     value: StrictStr = ""
 
 
-class ModelBody(_Body):
+class ModelBody(Body):
     """A model's name."""
 
     name: StrictStr = ""
@@ -144,7 +148,7 @@ class AliasBody(VersionBody):
     alias: StrictStr | None = None
 
 
-class SearchBody(_Body):
+class SearchBody(Body):
     """A search."""
 
     filter: StrictStr | None = None
@@ -153,7 +157,7 @@ class SearchBody(_Body):
     page_token: StrictStr | None = None
 
 
-BodyType = TypeVar("BodyType", bound=_Body)
+BodyType = TypeVar("BodyType", bound=Body)
 
 
 def _refuse(error: ValidationError) -> MlflowError:

@@ -22,7 +22,7 @@ from registry_tool.manifests.problems import JSON
 from registry_tool.server.mlflow.lookup import Lookup
 from registry_tool.server.views import SubjectView
 
-__all__ = ["MODEL_TOUCHED", "VERSION_TOUCHED", "Renderer", "proxy_folder"]
+__all__ = ["MODEL_TOUCHED", "PROXY_ROOT", "VERSION_TOUCHED", "Renderer", "proxy_folder"]
 
 VERSION_TOUCHED: Final = ("record", "metadata", "wire", "status", "title")
 """The kinds of files whose change is one of the version."""

@@ -22,21 +22,20 @@ from registry_tool.server.faces import (
     proposal_headers,
     route,
 )
-from registry_tool.server.mlflow.errors import (
-    NotImplementedHereError,
-    render_error,
-    render_mlflow_error,
-)
+from registry_tool.server.mlflow.errors import render_error, render_mlflow_error
 from registry_tool.server.mlflow.reads import PROXY_PREFIX, ModelReads
 from registry_tool.server.service import Service
 
 if TYPE_CHECKING:
+    from registry_tool.server.mlflow.webhooks import WebhookCalls
     from registry_tool.server.mlflow.writes import ModelWrites
 
 __all__ = ["build_face"]
 
 # Makes a handler of a choice among those that write; see ``defer_handlers``.
 _Deferred: TypeAlias = "Callable[[Callable[[ModelWrites], Handler]], Handler]"
+
+_DeferredCalls: TypeAlias = "Callable[[Callable[[WebhookCalls], Handler]], Handler]"
 
 _PREFIX: Final = "/api/2.0/mlflow"
 _INFO: Final = "/api/3.0/mlflow"
@@ -96,10 +95,6 @@ async def _server_info(_: Request) -> Response:
     return JsonResponse(_SERVER_INFO)
 
 
-async def _no_webhooks(_: Request) -> Response:
-    raise NotImplementedHereError("This server has no webhooks; read its changes at /events.")
-
-
 def _handlers(reads: ModelReads, writes: _Deferred) -> Mapping[str, Mapping[str, Handler]]:
     return {
         "registered-models/create": {"post": writes(lambda w: w.create_model)},
@@ -128,13 +123,21 @@ def _handlers(reads: ModelReads, writes: _Deferred) -> Mapping[str, Mapping[str,
         "model-versions/get-download-uri": {"get": reads.get_download_uri},
         "model-versions/set-tag": {"post": writes(lambda w: w.set_version_tag)},
         "model-versions/delete-tag": {"delete": writes(lambda w: w.delete_version_tag)},
-        "webhooks": {"get": _no_webhooks, "post": _no_webhooks},
-        "webhooks/{path:path}": {
-            "get": _no_webhooks,
-            "post": _no_webhooks,
-            "patch": _no_webhooks,
-            "delete": _no_webhooks,
+    }
+
+
+def _webhook_handlers(calls: _DeferredCalls) -> Mapping[str, Mapping[str, Handler]]:
+    return {
+        "webhooks": {
+            "get": calls(lambda c: c.list_webhooks),
+            "post": calls(lambda c: c.create_webhook),
         },
+        "webhooks/{webhook_id}": {
+            "get": calls(lambda c: c.get_webhook),
+            "patch": calls(lambda c: c.update_webhook),
+            "delete": calls(lambda c: c.delete_webhook),
+        },
+        "webhooks/{webhook_id}/test": {"post": calls(lambda c: c.test_webhook)},
     }
 
 
@@ -142,7 +145,7 @@ def _make_route(path: str, handlers: Mapping[str, Handler]) -> BaseRoute:
     return route(path, render_error, **{name: _worded(one) for name, one in handlers.items()})
 
 
-def _build_routes(service: Service) -> list[BaseRoute]:
+def _build_routes(service: Service, make_calls: Callable[[], WebhookCalls]) -> list[BaseRoute]:
     reads = ModelReads(service)
 
     @cache
@@ -154,18 +157,18 @@ def _build_routes(service: Service) -> list[BaseRoute]:
     def make_proxy() -> Sequence[BaseRoute]:
         from registry_tool.server.mlflow.artifacts import ArtifactProxy
 
-        found = ArtifactProxy(service, reads, make_writes()).handlers()
+        found = ArtifactProxy(service, reads).handlers()
         return [_make_route(f"{PROXY_PREFIX}/{path}", some) for path, some in found.items()]
 
     routes: list[BaseRoute] = []
     for path, handlers in _handlers(reads, defer_handlers(make_writes)).items():
         tagged = {
-            method: _tagged(handler, reads, service)
-            if method == "get" and path != "webhooks"
-            else handler
+            method: _tagged(handler, reads, service) if method == "get" else handler
             for method, handler in handlers.items()
         }
         routes.append(_make_route(f"{_PREFIX}/{path}", tagged))
+    for path, handlers in _webhook_handlers(defer_handlers(make_calls)).items():
+        routes.append(_make_route(f"{_PREFIX}/{path}", handlers))
     routes.append(DeferredRoutes(PROXY_PREFIX, make_proxy, render_error))
     routes.append(route("/version", render_error, get=_version))
     routes.append(route(f"{_INFO}/server-info", render_error, get=_server_info))
@@ -174,10 +177,23 @@ def _build_routes(service: Service) -> list[BaseRoute]:
 
 def build_face(service: Service) -> Face:
     """MLflow's protocol over a service."""
+
+    @cache
+    def make_calls() -> WebhookCalls:
+        from registry_tool.server.mlflow.webhooks import WebhookCalls
+
+        return WebhookCalls(service)
+
+    def deliver() -> None:
+        from registry_tool.server.webhooks.folder import find_folder
+
+        if find_folder(service, "mlflow").is_dir() and not service.options.read_only:
+            make_calls().begin()
+
     return Face(
         name="mlflow",
         prefixes=(_PREFIX, PROXY_PREFIX, _INFO, "/version"),
-        routes=_build_routes(service),
+        routes=_build_routes(service, make_calls),
         render_error=render_error,
         open_paths=frozenset({"/version", f"{_INFO}/server-info"}),
         stream_paths=(f"{PROXY_PREFIX}/artifacts/",),
@@ -185,6 +201,7 @@ def build_face(service: Service) -> Face:
             "registry_tool.server.mlflow.writes",
             "registry_tool.server.mlflow.artifacts",
         ),
+        begin=deliver,
         instructions=(
             "MLFLOW_REGISTRY_URI={url}",
             "MLFLOW_TRACKING_TOKEN=TOKEN  # where the server needs tokens",

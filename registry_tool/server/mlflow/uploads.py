@@ -1,48 +1,26 @@
-"""What was uploaded through the artifact proxy: an object of the registry for each file, found by path, run and model."""
+"""What was uploaded through the artifact proxy, found by the path, run or logged model that a version's source names."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Hashable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from registry_tool.artifacts.dvc_files import Member, member_problem
-from registry_tool.catalog.shown_names import find_forbidden
+from registry_tool.artifacts.dvc_files import Member
 from registry_tool.integrations.mlflow_mapping import API, VersionOrigin
 from registry_tool.live.records import ObjectRecord, Record
 from registry_tool.live.snapshot import Snapshot
-from registry_tool.manifests.data import text, whole
 from registry_tool.server.mlflow.errors import MlflowError
 from registry_tool.server.mlflow.render import PROXY_ROOT
+from registry_tool.server.uploads import UPLOAD, describe_upload, normalize_path, uploads_below
 
-__all__ = [
-    "UPLOAD",
-    "ProxyEntry",
-    "check_path",
-    "describe_upload",
-    "find_source",
-    "find_upload",
-    "list_folder",
-    "uploads_below",
-]
+__all__ = ["check_path", "find_source"]
 
-UPLOAD: Final = "upload"
-"""The kind of object."""
 _KIND: Final = f"{API}/{UPLOAD}"
-_DEEPEST: Final = 32
-_LONGEST: Final = 500
 _MODEL_ID: Final = re.compile(r"(?:^|/)(m-[0-9a-f]{32})/artifacts/")
 _RUN_ID: Final = re.compile(r"(?:^|/)([0-9a-f]{32})/artifacts/")
 _PROXY: Final = "/mlflow-artifacts/artifacts/"
-
-
-class ProxyEntry(NamedTuple):
-    """A file or folder directly in a folder of the proxy."""
-
-    name: str
-    is_folder: bool
-    size: int = 0
 
 
 def check_path(written: str) -> str:
@@ -51,74 +29,10 @@ def check_path(written: str) -> str:
     Raises:
         MlflowError: It leaves the root, is too long or too deep, or contains what no file name may.
     """
-    path = written
-    for _ in range(8):  # a client may encode what another has encoded
-        if (plain := unquote(path)) == path:
-            break
-        path = plain
-    parts = path.strip("/").split("/") if path.strip("/") else []
-    is_good = (
-        not written.startswith("/")
-        and len(parts) <= _DEEPEST
-        and len(path) <= _LONGEST
-        and not (parts and member_problem("/".join(parts)))
-        and not find_forbidden("/".join(parts))
-        and ":" not in "".join(parts[:1])
-    )
-    if not is_good:
+    found = normalize_path(written)
+    if found is None:
         raise MlflowError("Invalid path")
-    return "/".join(unquote(part) for part in written.strip("/").split("/") if part)
-
-
-def _prefix(depth: int) -> tuple[Hashable, ...]:
-    return ("upload prefix", depth)
-
-
-def uploads_below(snapshot: Snapshot, folder: str) -> Iterator[ObjectRecord]:
-    """The uploads below a folder, at any depth."""
-    depth = folder.count("/") + 1 if folder else 0
-
-    def value(record: Record) -> Hashable:
-        parts = record.shown.split("/")
-        return "/".join(parts[:depth]) if len(parts) > depth else None
-
-    ids = (
-        snapshot.indexes.find(_KIND, _prefix(depth), value, folder)
-        if depth
-        else snapshot.indexes.all_ids(_KIND)
-    )
-    found = (snapshot.record(number) for number in ids)
-    return (record for record in found if isinstance(record, ObjectRecord))
-
-
-def find_upload(snapshot: Snapshot, path: str) -> ObjectRecord | None:
-    """The upload at a path; None where there is none."""
-    found = snapshot.find(_KIND, "shown", path)
-    return next((record for record in reversed(found) if isinstance(record, ObjectRecord)), None)
-
-
-def describe_upload(record: ObjectRecord, path: str = "") -> Member:
-    """An upload as a file of a folder.
-
-    Args:
-        record: The upload.
-        path: Its path in the folder; the proxy's path by default.
-    """
-    data = record.data
-    return Member(
-        path or record.shown, whole(data, "size"), text(data, "sha256"), text(data, "md5")
-    )
-
-
-def list_folder(snapshot: Snapshot, folder: str) -> list[ProxyEntry]:
-    """What was uploaded directly into a folder."""
-    start = len(folder) + 1 if folder else 0
-    found: dict[str, ProxyEntry] = {}
-    for record in uploads_below(snapshot, folder):
-        name, slash, _ = record.shown[start:].partition("/")
-        size = 0 if slash else whole(record.data, "size")
-        found[name] = ProxyEntry(name, bool(slash), size)
-    return [found[name] for name in sorted(found)]
+    return found
 
 
 def _logged_model(record: Record) -> Hashable:
@@ -170,7 +84,7 @@ def find_source(
     """
     path = _proxied_path(origin.source, addresses)
     if path and not path.startswith(f"{PROXY_ROOT}/"):
-        found = _members(uploads_below(snapshot, path), re.compile(f"^{re.escape(path)}/"))
+        found = _members(uploads_below(snapshot, API, path), re.compile(f"^{re.escape(path)}/"))
         if found:
             return found
     parsed = urlsplit(origin.source)

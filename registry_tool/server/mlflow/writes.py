@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,21 +12,27 @@ from urllib.parse import unquote_plus
 from starlette.requests import Request
 from starlette.responses import Response
 
-from registry_tool.access.subjects import Scope, Subject
-from registry_tool.artifacts.dvc_files import Member, Pointer, render_pointer
-from registry_tool.catalog.catalog import ModelView
+from registry_tool.access.subjects import Scope
+from registry_tool.artifacts.dvc_files import Member
 from registry_tool.edits.changeset import Edit
 from registry_tool.edits.deletion import delete_model, delete_version
+from registry_tool.edits.shown_aliases import remove_shown_alias, set_shown_alias
 from registry_tool.errors import ConflictError
 from registry_tool.integrations import mlflow_edits
 from registry_tool.integrations.mlflow_edits import NameInUseError, NewVersion
 from registry_tool.integrations.mlflow_mapping import API, MODEL_ARTIFACT, VersionOrigin
 from registry_tool.live.records import ModelRecord, VersionRecord
-from registry_tool.live.snapshot import Snapshot
-from registry_tool.manifests.data import Data, member, records, text, whole
-from registry_tool.manifests.layout import Layout
-from registry_tool.names import ModelName, Reference
-from registry_tool.server.faces import JsonResponse, current_subject
+from registry_tool.manifests.data import Data, records
+from registry_tool.names import Reference
+from registry_tool.server.changes import (
+    ChangeWriter,
+    KnownVersions,
+    find_added_model,
+    find_stages,
+    render_owner,
+    render_pointers,
+)
+from registry_tool.server.faces import JsonResponse
 from registry_tool.server.mlflow import bodies
 from registry_tool.server.mlflow.bodies import TagBody
 from registry_tool.server.mlflow.errors import MlflowError, convert_error
@@ -35,7 +40,7 @@ from registry_tool.server.mlflow.lookup import Lookup, check_model_name
 from registry_tool.server.mlflow.reads import ModelReads, check_stage
 from registry_tool.server.mlflow.uploads import find_source
 from registry_tool.server.service import Service
-from registry_tool.writer.request import Person, WriteRequest, Written
+from registry_tool.writer.request import Written
 
 __all__ = ["ModelWrites"]
 
@@ -123,21 +128,6 @@ def check_source(source: str) -> str:
     return source
 
 
-def _removed_names(snapshot: Snapshot, view: ModelView) -> list[str]:
-    """The versions and drafts that a model had and has no more."""
-    model = snapshot.model(view.name)
-    if model is None or len(model.all_ids) == len(model.version_ids):
-        return []
-    start = f"{snapshot.layout.model(view.name)}/versions/"
-    known = {*view.versions, *view.drafts}
-    births = (key for key in snapshot.ids.births if key.startswith(start))
-    return [name for key in births if (name := key.removeprefix(start)) not in known]
-
-
-def _identity(record: object) -> str | None:
-    return text(record.data, "identity") or None if isinstance(record, VersionRecord) else None
-
-
 class ModelWrites:
     """The calls, over a service.
 
@@ -149,32 +139,7 @@ class ModelWrites:
     def __init__(self, service: Service, reads: ModelReads) -> None:
         self._service = service
         self._reads = reads
-
-    async def write_plain(self, request: Request, namespace: str, edit: Edit) -> Written:
-        """Publish a change whose request has a body that is a file."""
-        Service.require(current_subject(request), "write", namespace)
-        return await self._submit(request, namespace, edit)
-
-    async def _write(self, request: Request, namespace: str, edit: Edit, *scopes: Scope) -> Written:
-        subject = current_subject(request)
-        for scope in scopes or ("write",):
-            Service.require(subject, scope, namespace)
-        key = request.headers.get("idempotency-key", "")
-        content = hashlib.sha256(request.url.path.encode() + await request.body()).hexdigest()
-        return await self._submit(request, namespace, edit, key=key, content=content)
-
-    async def _submit(
-        self, request: Request, namespace: str, edit: Edit, *, key: str = "", content: str = ""
-    ) -> Written:
-        subject = current_subject(request)
-        author, may_review = Person(subject.name, subject.email), subject.may("review", namespace)
-        written = await self._service.write(
-            WriteRequest(
-                edit, author, api=API, request_id=key, content=content, may_review=may_review
-            )
-        )
-        request.state.proposal = self._service.describe_proposal(written, subject)
-        return written
+        self._changes = ChangeWriter(service, API)
 
     # --- models
 
@@ -186,18 +151,19 @@ class ModelWrites:
         name, tags = lookup.split(body.name), _check_tags(body.tags)
         edit = mlflow_edits.create_model(
             name,
-            owner=_owner(lookup.subject),
+            owner=render_owner(lookup.subject),
             description=body.description or "",
             tags=tags,
             deployment_job_id=body.deployment_job_id or "",
         )
         try:
-            written = await self._write(request, name.namespace, edit)
+            written = await self._changes.write(request, name.namespace, edit)
         except NameInUseError as exc:
             is_prompt = tags.get(_PROMPT, "").lower() == "true"
             raise convert_error(exc, body.name, is_prompt=is_prompt) from exc
         lookup = self._reads.lookup(request)
-        found = lookup.snapshot.model(_added_model(lookup.snapshot.layout, written))
+        added = find_added_model(lookup.snapshot.layout, written)
+        found = None if added is None else lookup.snapshot.model(added)
         if found is None:
             raise ConflictError(f"{body.name} was changed by another request", remedy="try again")
         return self._reads.answer_model(lookup, found)
@@ -223,7 +189,7 @@ class ModelWrites:
         return await self._change_model(request, model, edit)
 
     async def _change_model(self, request: Request, model: ModelRecord, edit: Edit) -> Response:
-        await self._write(request, model.name.namespace, edit)
+        await self._changes.write(request, model.name.namespace, edit, about=model.name)
         lookup = self._reads.lookup(request)
         return self._reads.answer_model(lookup, lookup.snapshot.model(model.name) or model)
 
@@ -232,7 +198,7 @@ class ModelWrites:
         body = await bodies.read_body(request, bodies.ModelBody)
         model = self._reads.lookup(request).model(bodies.require(body.name, "name"))
         edit = delete_model(model.name, reason=_REASON)
-        await self._write(request, model.name.namespace, edit, "delete")
+        await self._changes.write(request, model.name.namespace, edit, "delete")
         return JsonResponse(_DONE)
 
     async def set_model_tag(self, request: Request) -> Response:
@@ -241,7 +207,7 @@ class ModelWrites:
         model = self._reads.lookup(request).model(bodies.require(body.name, "name"))
         key, value = _check_key(body.key), _check_value(body.value)
         edit = mlflow_edits.set_model_tag(model.name, key, value)
-        await self._write(request, model.name.namespace, edit)
+        await self._changes.write(request, model.name.namespace, edit, about=model.name)
         return JsonResponse(_DONE)
 
     async def delete_model_tag(self, request: Request) -> Response:
@@ -249,7 +215,7 @@ class ModelWrites:
         body = await bodies.read_body(request, bodies.ModelTagBody)
         model = self._reads.lookup(request).model(bodies.require(body.name, "name"))
         edit = mlflow_edits.delete_model_tag(model.name, _check_key(body.key))
-        await self._write(request, model.name.namespace, edit)
+        await self._changes.write(request, model.name.namespace, edit, about=model.name)
         return JsonResponse(_DONE)
 
     # --- versions
@@ -266,13 +232,11 @@ class ModelWrites:
             check_source(source)
         origin = VersionOrigin(source, body.run_id or "", body.run_link or "", body.model_id or "")
         new = await self._new_version(request, origin, body.description or "", tags)
+        known = KnownVersions(lambda: self._reads.lookup(request).snapshot)
         edit = mlflow_edits.create_version(
-            model.name,
-            new,
-            gone=lambda view: _removed_names(self._reads.lookup(request).snapshot, view),
-            find_equal=lambda view, identity: self._find_equal(request, view, identity),
+            model.name, new, gone=known.find_gone, find_equal=known.find_equal
         )
-        written = await self._write(request, model.name.namespace, edit)
+        written = await self._changes.write(request, model.name.namespace, edit, about=model.name)
         return self._answer_created(request, written)
 
     async def _new_version(
@@ -282,7 +246,7 @@ class ModelWrites:
         new = NewVersion(origin, description, tags, author=lookup.subject.name)
         service, snapshot = self._service, lookup.snapshot
         if found := self._find_copied(lookup, origin.source):
-            return replace(new, artifacts=found, pointers=_pointers(found))
+            return replace(new, artifacts=found, pointers=render_pointers(found))
         host = f"{request.url.scheme}://{request.headers.get('host', '')}"
         members = find_source(snapshot, origin, {service.public_url, host})
         if not members:
@@ -315,20 +279,6 @@ class ModelWrites:
             return self._reads.answer_version(lookup, found)
         raise ConflictError(f"{added} was changed by another request", remedy="try again")
 
-    def _find_equal(self, request: Request, view: ModelView, identity: str) -> str:
-        """The earlier version of a model with an identity, from the index; of the newest ones from their files."""
-        snapshot = self._reads.lookup(request).snapshot
-        ids = snapshot.indexes.find("version", "identity", _identity, identity)
-        equal = (one for one in map(snapshot.records.get, ids) if isinstance(one, VersionRecord))
-        names = [one.version for one in equal if one.model == view.name and not one.is_draft]
-        names += [name for name in view.versions if snapshot.version(view.name, name) is None]
-        for name in names:
-            # What is proposed on another branch is in the index, and not here.
-            found = view.version(name)
-            if found is not None and text(found.data, "identity") == identity:
-                return f"{view.name}@{name}"
-        return ""
-
     async def _find_version(
         self, request: Request, body: bodies.VersionBody
     ) -> tuple[Lookup, VersionRecord]:
@@ -339,7 +289,9 @@ class ModelWrites:
     async def _change_version(
         self, request: Request, version: VersionRecord, edit: Edit, *scopes: Scope
     ) -> Response:
-        await self._write(request, version.model.namespace, edit, *scopes)
+        await self._changes.write(
+            request, version.model.namespace, edit, *scopes, about=version.model
+        )
         lookup = self._reads.lookup(request)
         found = lookup.snapshot.version(version.model, version.version) or version
         return self._reads.answer_version(lookup, found)
@@ -357,7 +309,7 @@ class ModelWrites:
         _, version = await self._find_version(request, body)
         reference = Reference(version.model, version.version)
         edit = delete_version(reference, reason=_REASON, remove_aliases=True)
-        await self._write(request, version.model.namespace, edit, "delete")
+        await self._changes.write(request, version.model.namespace, edit, "delete")
         return JsonResponse(_DONE)
 
     async def set_version_tag(self, request: Request) -> Response:
@@ -366,7 +318,7 @@ class ModelWrites:
         _, version = await self._find_version(request, body)
         key, value = _check_key(body.key), _check_value(body.value)
         edit = mlflow_edits.set_version_tag(version.model, version.version, key, value)
-        await self._write(request, version.model.namespace, edit)
+        await self._changes.write(request, version.model.namespace, edit, about=version.model)
         return JsonResponse(_DONE)
 
     async def delete_version_tag(self, request: Request) -> Response:
@@ -375,7 +327,7 @@ class ModelWrites:
         _, version = await self._find_version(request, body)
         key = _check_key(body.key)
         edit = mlflow_edits.delete_version_tag(version.model, version.version, key)
-        await self._write(request, version.model.namespace, edit)
+        await self._changes.write(request, version.model.namespace, edit, about=version.model)
         return JsonResponse(_DONE)
 
     async def move_stage(self, request: Request) -> Response:
@@ -411,12 +363,12 @@ class ModelWrites:
         bodies.require(body.name, "name")
         alias = _check_new_alias(body.alias)
         lookup, version = await self._find_version(request, body)
-        moves_stage = alias in _stage_names(lookup.snapshot, version.model.namespace)
-        edit = mlflow_edits.set_alias(
-            version.model, version.version, alias, moves_stage=moves_stage
-        )
+        moves_stage = alias in find_stages(lookup.snapshot, version.model.namespace)
+        edit = set_shown_alias(version.model, version.version, alias, moves_stage=moves_stage)
         scope: Scope = "promote" if moves_stage else "write"
-        await self._write(request, version.model.namespace, edit, scope)
+        await self._changes.write(
+            request, version.model.namespace, edit, scope, about=version.model
+        )
         return JsonResponse(_DONE)
 
     async def delete_alias(self, request: Request) -> Response:
@@ -425,45 +377,8 @@ class ModelWrites:
         lookup = self._reads.lookup(request)
         alias = _check_alias(body.alias)
         model = lookup.model(bodies.require(body.name, "name"))
-        is_stage = alias in _stage_names(lookup.snapshot, model.name.namespace)
-        edit = mlflow_edits.remove_alias(model.name, alias)
+        is_stage = alias in find_stages(lookup.snapshot, model.name.namespace)
+        edit = remove_shown_alias(model.name, alias)
         scope: Scope = "promote" if is_stage else "write"
-        await self._write(request, model.name.namespace, edit, scope)
+        await self._changes.write(request, model.name.namespace, edit, scope, about=model.name)
         return JsonResponse(_DONE)
-
-
-def _pointers(entries: Sequence[Data]) -> dict[str, bytes]:
-    """The pointers of stored artifacts by path."""
-    return {
-        text(entry, "path"): render_pointer(
-            Pointer(
-                text(entry, "path"),
-                text(entry, "md5"),
-                whole(entry, "size"),
-                whole(entry, "nfiles") or None,
-            )
-        )
-        for entry in entries
-    }
-
-
-def _owner(subject: Subject) -> str:
-    return f"{subject.name} <{subject.email}>"
-
-
-def _added_model(layout: Layout, written: Written) -> ModelName:
-    """The model that a change added."""
-    for path in written.change.puts:
-        place = layout.locate(path)
-        if place is not None and place.kind == "model" and place.model is not None:
-            return place.model
-    raise MlflowError("the model was not added")
-
-
-def _stage_names(snapshot: Snapshot, namespace: str) -> set[str]:
-    """The aliases that are stages in a namespace."""
-    from registry_tool.live.parts import decode
-
-    own = snapshot.namespaces.get(namespace)
-    found = {*member(decode(snapshot.settings), "stages")}
-    return found if own is None else found | {*member(decode(own.record), "stages")}

@@ -20,6 +20,7 @@ from registry_tool.live.records import ModelRecord, ObjectRecord, VersionRecord
 from registry_tool.manifests.data import Data, member
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import Reference
+from registry_tool.server.changes import KnownVersions
 from registry_tool.server.events import EventFeed
 from registry_tool.server.modelbox import events, metrics
 from registry_tool.server.modelbox.contexts import (
@@ -87,7 +88,6 @@ from registry_tool.server.modelbox.values import (
 from registry_tool.server.rpc.faces import Rpc, RpcCall, RpcFace
 from registry_tool.server.service import Service
 from registry_tool.server.shown_namespaces import choose_namespace, find_namespace
-from registry_tool.server.used_versions import list_used_versions
 
 __all__ = ["build_rpc_face"]
 
@@ -185,7 +185,7 @@ async def _create_version(call: RpcCall, request: Message) -> Message:
         model.name,
         given,
         author=call.subject.name,
-        gone=lambda view: list_used_versions(call.service.snapshot, view),
+        gone=KnownVersions(lambda: call.service.snapshot).find_gone,
     )
     await call.write(edit, model.name.namespace)
     snapshot = call.snapshot

@@ -24,6 +24,7 @@ def test_a_token_is_accepted_as_bearer_and_as_the_password_of_basic(tmp_path: Pa
     for header in (
         f"Bearer {text}",
         f"bearer  {text}",
+        f"Bearer tfy_{text}",
         _basic(f"alice:{text}"),
         _basic(f":{text}"),
     ):
@@ -39,6 +40,8 @@ def test_a_token_is_accepted_as_bearer_and_as_the_password_of_basic(tmp_path: Pa
         "Basic x",
         "Basic ====",
         "Digest a=b",
+        "Bearer tfy_",
+        "Bearer tfy_x",
         "Bearer \0",
         "é",
         _basic("x"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from registry_tool.edits.shown_aliases import choose_alias_path
 from registry_tool.integrations.mlflow_mapping import (
     MlflowName,
     VersionOrigin,
-    choose_alias_path,
     join_name,
     parse_stage,
     read_origin,
@@ -18,6 +20,7 @@ from registry_tool.integrations.mlflow_mapping import (
     split_origin,
 )
 from registry_tool.manifests.problems import JSON
+from registry_tool.names import POINTER_PATTERN
 
 NAMESPACES = frozenset({"default", "nlp"})
 
@@ -121,3 +124,8 @@ def test_a_version_of_other_clients_has_a_source_too() -> None:
     assert read_origin({"artifacts": [{"path": "a"}]}, {}, "here").source == "here"
     assert read_origin({"artifacts": [{"uri": "s3://x/y"}]}, {}, "here").source == "s3://x/y"
     assert read_origin({}, {}, "here").source == ""
+
+
+def test_the_path_of_a_long_alias_is_a_valid_file_name() -> None:
+    path = choose_alias_path("v" + "1.A-" * 60 + "b", "integer", set[str]().__contains__)
+    assert re.fullmatch(POINTER_PATTERN, path)

@@ -73,7 +73,6 @@ CASES: list[tuple[str, str, dict[str, JSON], tuple[int, str, str]]] = [
     ("GET", f"{MODELS}/search", {"filter": "name = 'x"}, (400, BAD, "")),
     ("GET", "no-such-call", {}, (404, "ENDPOINT_NOT_FOUND", "")),
     ("PUT", f"{MODELS}/create", {}, (405, "ENDPOINT_NOT_FOUND", "")),
-    ("POST", "webhooks", {}, (501, "NOT_IMPLEMENTED", "This server has no webhooks; read its changes at /events.")),
 ]  # fmt: skip
 
 

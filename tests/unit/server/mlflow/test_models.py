@@ -376,3 +376,11 @@ def test_a_draft_of_another_client_is_pending_until_an_alias_seals_it(wire: Mlfl
     assert sealed.status == 200, sealed.data
     assert wire.version("lang-id", "1")["status"] == "READY"
     assert wire.version("lang-id", "1")["creation_timestamp"] == pending["creation_timestamp"]
+
+
+def test_a_version_equal_to_a_deleted_one_can_be_created(wire: MlflowWire) -> None:
+    add_model(wire, versions=1)
+    assert wire.ask("DELETE", "model-versions/delete", name="lang-id", version="1").status == 200
+    made = wire.ask("POST", "model-versions/create", name="lang-id", source=f"{SOURCE}/0")
+    assert made.status == 200, made.data
+    assert wire.version("lang-id", "2")["source"] == f"{SOURCE}/0"

@@ -1,0 +1,149 @@
+"""Files that clients upload in parts: kept in the server's state folder until the last part has come and they are joined.
+
+A part that was answered is on the disk. Parts are no part of the registry: a file exists once it is joined and stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from starlette.requests import ClientDisconnect
+
+from registry_tool.errors import NotFoundError, OperationalError, UsageError
+from registry_tool.paths import state_folder
+from registry_tool.server.uploads import UploadCutError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from registry_tool.artifacts.hashing import ByteReader
+
+__all__ = ["MOST_PARTS", "PartStore"]
+
+MOST_PARTS: Final = 10_000
+"""The maximum number of parts of one file, as with S3."""
+_FOLDER: Final = "parts"
+_NAME: Final = re.compile(r"[0-9a-f]{32}")
+_OLD: Final = 86_400  # seconds, after which parts that were never joined are deleted
+
+
+class _Joined:
+    """Several files, read as one."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._paths = iter(paths)
+        self._file = next(self._paths).open("rb")
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+        while True:
+            data = self._file.read(size)
+            if data:
+                return data
+            following = next(self._paths, None)
+            if following is None:
+                return b""
+            self._file.close()
+            self._file = following.open("rb")
+
+    def close(self) -> None:
+        """Close the file that is open."""
+        self._file.close()
+
+
+class PartStore:
+    """The parts of one server.
+
+    Args:
+        folder: Where they are; below the state folder by default.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or state_folder() / "serve" / _FOLDER
+
+    def begin(self) -> str:
+        """A new upload: its name. Uploads of the day before that were never joined are deleted."""
+        self._sweep()
+        name = secrets.token_hex(16)
+        try:
+            (self._folder / name).mkdir(parents=True, mode=0o700)
+        except OSError as exc:
+            raise OperationalError(f"cannot write {self._folder}: {exc.strerror}") from exc
+        return name
+
+    def _sweep(self) -> None:
+        with suppress(OSError):
+            for one in self._folder.iterdir():
+                if _NAME.fullmatch(one.name) and time.time() - one.stat().st_mtime > _OLD:
+                    shutil.rmtree(one, ignore_errors=True)
+
+    def _place(self, name: str) -> Path:
+        found = self._folder / name
+        if not _NAME.fullmatch(name) or not found.is_dir():
+            raise NotFoundError("this upload was completed or has expired; begin it again")
+        return found
+
+    async def receive(self, request: Request, name: str, number: int) -> str:
+        """Keep one part, which replaces an earlier one of its number; its MD5 in hexadecimal.
+
+        Raises:
+            NotFoundError: The upload does not exist.
+            UploadCutError: Not all bytes came.
+            OperationalError: The disk is full.
+        """
+        place = self._place(name)
+        waiting = place / f".{secrets.token_hex(4)}"
+        expected = request.headers.get("content-length", "")
+        digest, received = hashlib.md5(usedforsecurity=False), 0
+        try:
+            with waiting.open("xb") as file:
+                async for piece in request.stream():
+                    received += len(piece)
+                    digest.update(piece)
+                    await asyncio.to_thread(file.write, piece)
+                file.flush()
+                await asyncio.to_thread(os.fsync, file.fileno())
+            if expected.isdigit() and int(expected) != received:
+                raise UploadCutError(f"expected {expected} bytes, received {received}")
+            waiting.replace(place / f"{number}-{digest.hexdigest()}")
+        except ClientDisconnect:
+            raise UploadCutError("the upload was cut") from None
+        except OSError as exc:
+            raise OperationalError(f"cannot write {place}: {exc.strerror}") from exc
+        finally:
+            waiting.unlink(missing_ok=True)
+        return digest.hexdigest()
+
+    @contextmanager
+    def join(self, name: str, digests: Mapping[int, str]) -> Iterator[ByteReader]:
+        """The parts of an upload as one stream; where the block succeeds, they are deleted.
+
+        Args:
+            name: The upload.
+            digests: The MD5 of each part by number; all of them, from 1.
+
+        Raises:
+            NotFoundError: The upload does not exist.
+            UsageError: A part is missing, or another one was received.
+        """
+        place = self._place(name)
+        paths = [place / f"{number}-{digests[number]}" for number in sorted(digests)]
+        lacking = next((p.name.partition("-")[0] for p in paths if not p.is_file()), "")
+        if lacking or sorted(digests) != [*range(1, len(paths) + 1)] or not paths:
+            raise UsageError(f"part {lacking or len(paths)} of this upload is missing, or has another digest")  # fmt: skip
+        stream = _Joined(paths)
+        try:
+            yield stream
+        finally:
+            stream.close()
+        shutil.rmtree(place, ignore_errors=True)

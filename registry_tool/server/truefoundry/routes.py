@@ -1,0 +1,94 @@
+"""TrueFoundry's endpoints in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from registry_tool.errors import RegistryError
+from registry_tool.server.changes import ChangeWriter
+from registry_tool.server.faces import Handler, proposal_headers, route
+from registry_tool.server.truefoundry.addresses import PREFIXES, SIGNED_PATH
+from registry_tool.server.truefoundry.apply import ApplyCalls
+from registry_tool.server.truefoundry.errors import render_error, render_exception
+from registry_tool.server.truefoundry.manifest import API
+from registry_tool.server.truefoundry.reads import VersionReads
+from registry_tool.server.truefoundry.repos import RepoCalls
+from registry_tool.server.truefoundry.runs import RunCalls
+from registry_tool.server.truefoundry.session import Session
+from registry_tool.server.truefoundry.staging import StagingCalls
+from registry_tool.server.truefoundry.writes import VersionWrites
+
+if TYPE_CHECKING:
+    from registry_tool.server.service import Service
+
+__all__ = ["build_routes"]
+
+
+def _worded(handler: Handler) -> Handler:
+    """A handler whose exceptions are answered in TrueFoundry's form."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            response = await handler(request)
+        except RegistryError as exc:
+            return render_exception(exc)
+        response.headers.update(proposal_headers(request))
+        return response
+
+    return answer
+
+
+def _handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
+    reads, changes = VersionReads(service), ChangeWriter(service, API)
+    staging = StagingCalls(service, reads, changes, PREFIXES[0])
+    writes, session = VersionWrites(service, reads, changes, staging), Session(service)
+    repos = RepoCalls(reads, changes)
+    runs = RunCalls(reads, changes)
+    manifests = ApplyCalls(service, reads, writes, repos)
+    return {
+        "min-cli-version": {"get": session.get_oldest_release},
+        "tenant-id": {"get": session.get_tenant},
+        "session": {"get": session.get_session},
+        "model-versions": {"get": reads.list_versions, "put": writes.put_version},
+        "model-versions/tags": {"put": writes.put_tags},
+        "model-versions/{id}": {"get": reads.get_version, "delete": writes.delete_version},
+        "models": {"get": reads.list_models},
+        "models/{id}": {"get": reads.get_model},
+        "ml-repos": {"get": repos.list_repos, "put": repos.put_repo},
+        "ml-repos/{id}": {"get": repos.get_repo, "delete": repos.delete_repo},
+        "artifact-versions/stage": {"post": staging.stage},
+        "artifact-versions/mark-stage-failure": {"post": staging.mark_failed},
+        "artifact-versions/signed-urls": {"post": staging.sign},
+        "artifact-versions/signed-urls/multipart": {"post": staging.sign_parts},
+        "artifact-versions/files": {"post": staging.list_files},
+        f"{SIGNED_PATH}/{{grant}}": {
+            "get": staging.get_bytes,
+            "put": staging.put_bytes,
+            "post": staging.finish_parts,
+        },
+        "runs": {"post": runs.create},
+        "runs/search": {"post": runs.search},
+        "runs/{id}": {"get": runs.get, "put": runs.update, "delete": runs.delete},
+        "runs/{id}/batch": {"post": runs.log_batch},
+        "runs/{id}/metrics": {"post": runs.log_metric},
+        "runs/{id}/metrics/history": {"get": runs.get_history},
+        "runs/{id}/metrics/list": {"post": runs.list_histories},
+        "runs/{id}/parameters": {"post": runs.log_param},
+        "runs/{id}/tags": {"post": runs.set_tag},
+        "runs/{id}/tags/delete": {"post": runs.delete_tag},
+        "apply": {"put": manifests.put},
+        "delete": {"post": manifests.delete},
+    }
+
+
+def build_routes(service: Service, prefix: str) -> list[BaseRoute]:
+    """The endpoints below one prefix."""
+    return [
+        route(f"{prefix}/{path}", render_error, **{m: _worded(h) for m, h in by_method.items()})
+        for path, by_method in _handlers(service).items()
+    ]
