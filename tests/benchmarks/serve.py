@@ -279,7 +279,9 @@ def measure_puts(ours: Running, peer: Running, ask: Requests, options: Options) 
     found: tuple[list[float], list[float]] = [], []
     cpu: tuple[list[float], list[float]] = [], []
     failures: list[str] = []
-    run_load(ours.url, ask.put, clients=1, seconds=1)  # the first write of a protocol imports what it needs
+    run_load(
+        ours.url, ask.put, clients=1, seconds=1
+    )  # the first write of a protocol imports what it needs
     for turn in range(options.rounds):
         for number, (server, calls) in enumerate(((ours, ask.put), (peer, ask.create))):
             spent, first = server.cpu_seconds, (turn + 80) * 1_000_000
