@@ -15,12 +15,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from registry_tool.errors import OperationalError, UsageError
 
 if TYPE_CHECKING:
+    import ssl
     from http.client import HTTPResponse
 
 __all__ = [
@@ -42,6 +44,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _LONGEST_URL: Final = 2048
 _CONNECT_SECONDS: Final = 5.0
+_LONGEST_REASON: Final = 200
 
 
 class OutgoingRequestError(OperationalError):
@@ -220,10 +223,16 @@ def _connect(url: OutgoingUrl, addresses: list[IpAddress], ends: float) -> socke
 
 
 def _secure(plain: socket.socket, host: str, ends: float) -> socket.socket:
+    plain.settimeout(_left(ends))
+    return _trust().wrap_socket(plain, server_hostname=host)
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """The authorities of the system, or of ``SSL_CERT_FILE``; reading them takes longer than a request."""
     import ssl
 
-    plain.settimeout(_left(ends))
-    return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+    return ssl.create_default_context()
 
 
 def _pieces(response: HTTPResponse, limit: int) -> Iterator[bytes]:
@@ -281,5 +290,6 @@ def send_request(
                 named = {name.lower(): value for name, value in response.getheaders()}
         return Reply(response.status, named, found[:limit], len(found) > limit)
     except (OSError, HTTPException, ValueError) as exc:
-        reason = str(exc) or type(exc).__name__
+        said = str(exc) or type(exc).__name__  # may be what the other side has sent
+        reason = "".join(c if c.isprintable() else "?" for c in said[:_LONGEST_REASON])
         raise OutgoingRequestError(f"{url.authority} did not answer: {reason}") from exc

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from registry_tool.access.subjects import ALL_SCOPES, Grant, Subject
 from registry_tool.access.tokens import Token, TokenFile
-from registry_tool.errors import ForbiddenError, UnauthenticatedError
+from registry_tool.errors import ForbiddenError, OperationalError, UnauthenticatedError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -94,7 +94,11 @@ class Authenticator:
         if self._issuer is None or self.anonymous is not None:
             return None
         token = _read_token(authorization)
-        return None if self._find(token) is not None else self._issuer.pending(token)
+        try:
+            is_known = self._find(token) is not None
+        except OperationalError:  # `subject` says so
+            return None
+        return None if is_known else self._issuer.pending(token)
 
     def _find(self, token: str) -> Token | None:
         if self._tokens is None:

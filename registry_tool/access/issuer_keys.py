@@ -217,11 +217,15 @@ class IssuerKeys:
         threading.Thread(target=self._refresh, name="keys of the issuer", daemon=True).start()
 
     def _refresh(self) -> None:
-        keys, failure = None, ""
+        keys, failure = None, "the fetch ended with an error"
         try:
-            keys = self._fetch()
+            keys, failure = self._fetch(), ""
         except RegistryError as exc:
             failure = exc.message
+        finally:
+            self._end(keys, failure)
+
+    def _end(self, keys: list[SigningKey] | None, failure: str) -> None:
         with self._lock:
             before, self._failure = self._failure, failure
             if keys is not None:

@@ -180,6 +180,7 @@ def build_prefilter(patterns: Sequence[IgnorePattern]) -> Callable[[str], bool]:
     return fits if patterns else lambda _: False
 
 
+@lru_cache(8)
 def parse_ignore_rules(source: bytes) -> IgnoreRules:
     """The rules in the bytes of a ``.gitignore`` or ``.dvcignore``; rules beyond the limits are left out."""
 

@@ -54,8 +54,9 @@ class ChangeWriter:
         self._api = api
 
     async def write(
-        self, request: Request, namespace: str, edit: Edit, *scopes: Scope, step: str = ""
-    ) -> Written:
+        self, request: Request, namespace: str, edit: Edit, *scopes: Scope, step: str = "",
+        about: ModelName | None = None,
+    ) -> Written:  # fmt: skip
         """Publish the change of a request with a body in JSON.
 
         Args:
@@ -64,6 +65,7 @@ class ChangeWriter:
             edit: The change.
             scopes: What its subject needs in the namespace; ``write`` by default.
             step: Which change of the request it is, where it makes several: each is a commit.
+            about: The model that it is about, where one is known.
 
         Raises:
             RegistryError: It is refused.
@@ -71,7 +73,9 @@ class ChangeWriter:
         key = request.headers.get("idempotency-key", "")
         key = f"{key}/{step}" if key and step else key
         content = hashlib.sha256(request.url.path.encode() + await request.body()).hexdigest()
-        return await self._write(request, namespace, edit, *scopes, key=key, content=content)
+        return await self._write(
+            request, namespace, edit, *scopes, key=key, content=content, about=about
+        )
 
     async def write_plain(
         self, request: Request, namespace: str, edit: Edit, *scopes: Scope, subject: Subject | None = None
@@ -92,7 +96,7 @@ class ChangeWriter:
 
     async def _write(
         self, request: Request, namespace: str, edit: Edit, *scopes: Scope,
-        key: str = "", content: str = "", subject: Subject | None = None,
+        key: str = "", content: str = "", subject: Subject | None = None, about: ModelName | None = None,
     ) -> Written:  # fmt: skip
         who = subject or current_subject(request)
         for scope in scopes or ("write",):
@@ -100,9 +104,10 @@ class ChangeWriter:
         author, may_review = Person(who.name, who.email), who.may("review", namespace)
         written = await self._service.write(
             WriteRequest(
-                edit, author, api=self._api, request_id=key, content=content, may_review=may_review
+                edit, author, api=self._api, request_id=key, content=content, may_review=may_review,
+                about=about,
             )
-        )
+        )  # fmt: skip
         request.state.proposal = self._service.describe_proposal(written, who)
         return written
 

@@ -15,6 +15,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from starlette.requests import ClientDisconnect
+
 from registry_tool.access.issuer_keys import IssuerUnavailableError
 from registry_tool.errors import ErrorCode, OperationalError, RegistryError
 from registry_tool.server.faces import Face, Failure
@@ -154,9 +156,7 @@ class Guard:
     ) -> None:
         try:
             headers = _Headers(scope)
-            waiting = self._authenticator.pending(headers.text(b"authorization"))
-            if waiting is not None:  # others wait for it too, so one that goes does not end it
-                await asyncio.shield(asyncio.wrap_future(waiting))
+            await self._wait_for_keys(face, scope, headers)
             failure = self._refuse(face, scope, headers)
             if failure is None:
                 await self._app(scope, self._limit(face, scope, headers, receive), send)
@@ -169,13 +169,15 @@ class Guard:
             failure = Failure(408, "too_slow", "the body of the request took too long")
         except asyncio.CancelledError:
             raise
+        except ClientDisconnect:
+            return  # in the middle of its request, so there is no one to answer
         except Exception:  # noqa: BLE001 (the outermost ring: a client gets an answer, the log gets the traceback)
             _LOG.exception("%s %s", scope["method"], scope["path"])
             failure = Failure(
                 500, "internal", "the server failed to answer; its log has the details"
             )
         if seen.status:
-            raise ConnectionError("the answer had already begun")
+            return  # the answer had begun, so the connection is closed in its middle
         ending = {"Connection": "close"} if failure.status in {408, 413} else {}
         response = face.render_error(failure)
         response.headers.update({**failure.headers, **ending})
@@ -188,6 +190,14 @@ class Guard:
         is_file = scope["path"].startswith(face.stream_paths or ("\0",))
         most = self._limits.max_upload if is_file else self._limits.max_body
         return limited(receive, self._limits, most=most, is_file=is_file)
+
+    async def _wait_for_keys(self, face: Face, scope: Scope, headers: _Headers) -> None:
+        """Wait until the token of a request can be judged, if its issuer has to be asked for that."""
+        if scope["path"] in face.open_paths:
+            return
+        waiting = self._authenticator.pending(headers.text(b"authorization"))
+        if waiting is not None:  # others wait for it too, so a client that goes does not end it
+            await asyncio.shield(asyncio.wrap_future(waiting))
 
     def _refuse(self, face: Face, scope: Scope, headers: _Headers) -> Failure | None:
         """Why a request is refused whatever it asks for; else its subject is in ``scope["state"]["subject"]``."""

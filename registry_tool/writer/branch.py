@@ -47,6 +47,7 @@ class Yard:
         mode: How requests are written.
         committer: Who writes the commits.
         main: The published branch, without ``refs/heads/``.
+        on_moving: Called with a move of the writer while its commits are written to the disk.
         on_moved: Called with each move of a branch.
         latest: Gives the time of the newest published commit, where it is known exactly; 0 elsewhere.
         notify: Receives messages for whoever runs the writer.
@@ -56,6 +57,7 @@ class Yard:
     mode: Mode
     committer: Person
     main: str
+    on_moving: Callable[[Move], None]
     on_moved: Callable[[Move], None]
     latest: Callable[[], int]
     notify: Callable[[str], None]
@@ -66,6 +68,11 @@ class Yard:
     answered: AnsweredRequests
     clock: Clock = field(default_factory=Clock)
     memory: ManifestMemory = field(default_factory=ManifestMemory)
+
+    def prepare(self, move: Move) -> None:
+        """Have the next state prepared before a branch moves; where that fails, it is made when the branch has moved."""
+        with Attempt():
+            self.on_moving(move)
 
     def announce(self, move: Move) -> None:
         """Say that a branch has moved. What is published stays so, whatever becomes of the news."""
@@ -207,6 +214,7 @@ class Branch:
         """
         state = self.look()
         self._yard.clock.follow(self._yard.latest())
+        self._memory.begin(state.commit)
         train = self._maker.make(requests, state, ground=self._ground)
         if not self.checked_out or not train.commits:
             return train
@@ -235,8 +243,9 @@ class Branch:
             ForbiddenError: The remote refused it.
             OperationalError: The disk is full, the repository cannot be written, or the remote cannot be reached.
         """
-        yard, before = self._yard, self._tip
-        yard.pool.sync()
+        yard, committer = self._yard, str(self._yard.committer)
+        move = Move(self.name, self._tip, train.after.commit, committer, train.commits)
+        yard.pool.sync(lambda: yard.prepare(move))
         said: Sequence[str] = ()
         if yard.mode.push:
             said = self._push(train)
@@ -246,8 +255,7 @@ class Branch:
             changed = {*train.puts, *train.deletes}
             left = self._unmerged
             self._unmerged = left._replace(paths=left.paths | changed)
-        committer = str(yard.committer)
-        yard.announce(Move(self.name, before, train.after.commit, committer, train.commits))
+        yard.announce(move)
         return said
 
     def _push(self, train: Train) -> Sequence[str]:

@@ -7,7 +7,7 @@ files and never too few: whoever asks reads the files that it names.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from registry_tool.catalog.catalog import Catalog, ModelView
@@ -17,7 +17,11 @@ from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import MODELS, OBJECTS, REGISTRY, Place
 from registry_tool.names import ModelName
 
-__all__ = ["ManifestMemory", "WriterCatalog"]
+__all__ = ["FindIdentities", "ManifestMemory", "WriterCatalog", "find_no_identities"]
+
+# For a full commit id and a model, the records of its versions and drafts at that commit by the identity that they give;
+# None where that is not known of this commit.
+FindIdentities = Callable[[str, ModelName], Mapping[str, Collection[str]] | None]
 
 # Those of some thousand models: in turn, clients come back to each of them.
 _MOST_DOCUMENTS: Final = 16_000
@@ -62,10 +66,22 @@ class _Documents:
             self._bytes -= len(self._found.pop(next(iter(self._found))).source)
 
 
-class ManifestMemory:
-    """Manifests by path and object id, and the files that give values which must be unique."""
+def find_no_identities(_: str, __: ModelName) -> None:
+    """For a writer without a live catalog."""
 
-    def __init__(self) -> None:
+
+class ManifestMemory:
+    """Manifests by path and object id, and the files that give values which must be unique.
+
+    Args:
+        find_identities: See ``FindIdentities``; what it does not know is read from the files.
+    """
+
+    def __init__(self, find_identities: FindIdentities = find_no_identities) -> None:
+        self._find_identities = find_identities
+        self._start = ""
+        # What files that came after the start give, by model.
+        self._later: dict[str, dict[str, set[str]]] = {}
         self._documents = _Documents()
         self._external: dict[str, set[str]] | None = None
         self._identities: dict[str, dict[str, set[str]]] = {}
@@ -73,7 +89,7 @@ class ManifestMemory:
 
     def fork(self) -> ManifestMemory:
         """A memory of the same manifests with its own index of values: for another branch."""
-        other = ManifestMemory()
+        other = ManifestMemory(self._find_identities)
         other._documents = self._documents
         return other
 
@@ -85,6 +101,11 @@ class ManifestMemory:
         """Remember a manifest; of many the one that was asked for longest ago is dropped."""
         self._documents.keep(oid, document)
 
+    def begin(self, commit: str) -> None:
+        """Note the commit that the next changes are made on."""
+        self._start = commit
+        self._later.clear()
+
     def add(self, catalog: Catalog, paths: Iterable[str]) -> None:
         """Take in the values that some files give, after a change of them."""
         for path in paths:
@@ -95,12 +116,13 @@ class ManifestMemory:
             if document is None:
                 continue
             model = "" if place.model is None else catalog.layout.model(place.model)
-            identities = self._identities.get(model)
             for claim in list_claims(document):
                 if claim.pool in EXTERNAL_IDS and self._external is not None:
                     self._external.setdefault(claim.value, set()).add(path)
-                elif claim.pool == "identity" and identities is not None:
-                    identities.setdefault(claim.value, set()).add(path)
+                elif claim.pool == "identity":
+                    for known in (self._identities.get(model), self._later.setdefault(model, {})):
+                        if known is not None:
+                            known.setdefault(claim.value, set()).add(path)
 
     def forget_values(self) -> None:
         """Forget who gives which value: the branch was moved by others."""
@@ -132,9 +154,25 @@ class ManifestMemory:
         if known is None:
             while self._identities and self._count > _MOST_IDENTITIES:
                 self._count -= len(self._identities.pop(next(iter(self._identities)))) + 1
-            known = self._identities[folder] = _identities(catalog, folder)
+            known = self._identities[folder] = self._list_identities(catalog, folder)
             self._count += len(known) + 1
         return known
+
+    def _list_identities(self, catalog: WriterCatalog, folder: str) -> dict[str, set[str]]:
+        place = catalog.layout.locate(f"{folder}/model.yaml")
+        model = None if place is None else place.model
+        tree = catalog.tree
+        # Of a draft and a version of one name, which a rule refuses, the live catalog has the version only.
+        both = tree.folder(f"{folder}/drafts").keys() & tree.folder(f"{folder}/versions").keys()
+        known = None
+        if model is not None and not both:
+            known = self._find_identities(self._start, model)
+        if known is None:
+            return _identities(catalog, folder)
+        found = {value: set(paths) for value, paths in known.items()}
+        for value, paths in self._later.get(folder, {}).items():
+            found.setdefault(value, set()).update(paths)
+        return found
 
 
 def _identities(catalog: WriterCatalog, model: str) -> dict[str, set[str]]:

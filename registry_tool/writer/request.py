@@ -11,6 +11,7 @@ from registry_tool.checks.findings import Report
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.errors import CheckFailedError, ConflictError, OperationalError
 from registry_tool.live.moving import Step
+from registry_tool.names import ModelName
 
 __all__ = [
     "BusyError",
@@ -39,6 +40,7 @@ class WriteRequest:
         content: A digest of what the client sent; a repeated key with another content is refused.
         may_review: The author may publish what the check would have a person review; where not, it becomes a proposal.
         message: The commit message, in place of the one that the edit proposes.
+        about: The model that it is about, where one is known; what is there of the models of a train is read at once.
     """
 
     edit: Edit
@@ -48,6 +50,7 @@ class WriteRequest:
     content: str = ""
     may_review: bool = False
     message: str = ""
+    about: ModelName | None = None
 
 
 class Written(NamedTuple):

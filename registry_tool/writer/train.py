@@ -172,6 +172,8 @@ class TrainMaker:
             refuse: Called with each change before its check; raises if it cannot be written.
         """
         riders, before = [], state
+        models = dict.fromkeys(one.about for one in requests if one.about is not None)
+        state.catalog.tree.gather(map(state.catalog.layout.model, models))
         self._signs = self._pool.git.flag("commit.gpgsign")
         for request in requests:
             mark, attempt = self._pool.mark(), Attempt()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import json
 import os
 import signal
@@ -14,12 +13,12 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable
-from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 import pytest
 from support import Ran, commit, git, run_program, write_files
+from support.certificates import make_certificate
 from support.manifests import namespace_yaml
 from support.wire_clients import running_server
 from support.written_trains import bare_registry
@@ -135,37 +134,8 @@ def test_a_request_under_way_is_answered_after_sigterm(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate of 127.0.0.1 and its key."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "registry")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (folder / "cert.pem").write_bytes(made.public_bytes(pem))
-    (folder / "key.pem").write_bytes(key.private_bytes(pem, form, plain))
-    return folder / "cert.pem", folder / "key.pem"
-
-
 def test_tls_with_a_certificate_of_its_own(bare: Path, tmp_path: Path) -> None:
-    certificate, key = _certificate(tmp_path)
+    certificate, key = make_certificate(tmp_path)
     with running_server(bare, "--cert", str(certificate), "--key", str(key)) as server:
         assert server.url.startswith("https://127.0.0.1:")
         trusted = ssl.create_default_context(cafile=str(certificate))

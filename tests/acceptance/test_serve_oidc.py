@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -182,3 +184,17 @@ def test_wrong_rules_are_refused(tokens: Path, words: tuple[str, ...], said: str
     ran = run_program("serve", "grant", *words, "--tokens", str(tokens), cwd=tokens.parent)
     assert ran.code == 2
     assert said in ran.err
+
+
+def test_the_missing_extra_is_named(bare: Path, tokens: Path) -> None:
+    script = (
+        "import sys; sys.modules['joserfc'] = None; from registry_tool.cli.main import run;"
+        " sys.exit(run(sys.argv[1:]))"
+    )
+    words = ("serve", "--repo", str(bare), *_options(tokens, "https://login.example.org"))
+    ran = subprocess.run(
+        [sys.executable, "-c", script, *words], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 4
+    assert "needs the package joserfc, which is not installed" in ran.stderr
+    assert 'pip install "registry-tool[serve-oidc]"' in ran.stderr

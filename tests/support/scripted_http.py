@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -37,7 +38,10 @@ class ScriptedServer:
         asked: The requests until now, oldest first.
     """
 
-    def __init__(self, answer: Callable[[Asked], Answer], port: int) -> None:
+    def __init__(
+        self, answer: Callable[[Asked], Answer], port: int, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._scheme = "http" if tls is None else "https"
         self.asked: list[Asked] = []
         self._changed = threading.Condition()
         outer = self
@@ -72,6 +76,8 @@ class ScriptedServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL,), daemon=True
         )
@@ -90,7 +96,7 @@ class ScriptedServer:
     @property
     def url(self) -> str:
         """Its address, without a slash at its end."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def wait_for(self, count: int, *, seconds: float = 30) -> list[Asked]:
         """The requests, once there are this many."""
@@ -114,10 +120,13 @@ class ScriptedServer:
 
 @contextmanager
 def scripted_server(
-    answer: Callable[[Asked], Answer] = lambda _: Answer(), *, port: int = 0
+    answer: Callable[[Asked], Answer] = lambda _: Answer(),
+    *,
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[ScriptedServer]:
-    """A server on a free port, or on a given one, until the block ends."""
-    server = ScriptedServer(answer, port)
+    """A server on a free port, or on a given one, with or without TLS, until the block ends."""
+    server = ScriptedServer(answer, port, tls)
     try:
         yield server
     finally:

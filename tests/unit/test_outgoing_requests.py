@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from support.certificates import make_certificate
 from support.scripted_http import Answer, scripted_server
 
 from registry_tool.errors import UsageError
@@ -17,6 +20,7 @@ from registry_tool.outgoing_requests import (
     OutgoingRequestError,
     OutgoingUrl,
     Reply,
+    _trust,
     is_loopback,
     is_public,
     parse_url,
@@ -140,6 +144,17 @@ def test_half_an_answer_is_none(sent: bytes) -> None:
         _send(url)
 
 
+def test_what_the_other_side_says_is_shown_without_control_characters() -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(10_000)
+        connection.sendall(b"\x1b[31m" + b"red" * 1000 + b"\r\n\r\n")
+
+    with _peer(serve) as url, pytest.raises(OutgoingRequestError) as found:
+        _send(url)
+    assert found.value.message.isprintable()
+    assert len(found.value.message) < 300
+
+
 @pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
 def test_time_is_bounded_as_a_whole_also_where_bytes_come(start: bytes) -> None:
     def serve(connection: socket.socket) -> None:
@@ -169,6 +184,22 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch)
         assert _send(server.url).status == 200
 
 
-def test_tls_is_verified() -> None:
+def test_tls_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate, key = make_certificate(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    with scripted_server(tls=tls) as server:
+        _trust.cache_clear()
+        with pytest.raises(OutgoingRequestError, match="CERTIFICATE_VERIFY_FAILED"):
+            _send(server.url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        _trust.cache_clear()
+        assert _send(server.url).status == 200
+        with pytest.raises(OutgoingRequestError, match="CERTIFICATE_VERIFY_FAILED"):
+            _send(server.url.replace("127.0.0.1", "localhost"))
+    _trust.cache_clear()
+
+
+def test_a_server_without_tls_is_none() -> None:
     with scripted_server() as server, pytest.raises(OutgoingRequestError, match="did not answer"):
         _send(server.url.replace("http:", "https:"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -329,14 +330,16 @@ def _find_hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:
                 return
 
 
+@lru_cache(8)
+def _prefilter_names(rules: IgnoreRules) -> Callable[[str], bool]:
+    """A fast test whether a line that names something may hide a path; kept for the next change under the same rules."""
+    return build_prefilter([p for p in rules.patterns if p.ignores and p.names_something])
+
+
 def _find_unseen(view: ChangeView, file: str) -> Iterator[Hidden]:
     """Manifests that a change adds where published rules hide them by name; for rules that hide every model there is only a warning."""
-    rules = _rules(view.head, file)
-    named_ones = [p for p in rules.patterns if p.ignores and p.names_something]
-    if not named_ones:
-        return
-    is_near = build_prefilter(named_ones)
-    ending = _ending(file)
+    rules, ending = _rules(view.head, file), _ending(file)
+    is_near = _prefilter_names(rules)
     unseen = [
         found
         for change in view.changes

@@ -12,12 +12,12 @@ import hashlib
 import os
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from registry_tool.errors import OperationalError
-from registry_tool.git.objects.writer import sync_all
+from registry_tool.git.objects.writer import do_nothing, sync_all
 
 __all__ = ["NewObject", "write_pack"]
 
@@ -166,7 +166,7 @@ def _index(placed: Mapping[str, _Placed], checksum: bytes, algorithm: str) -> by
     return body + hashlib.new(algorithm, body, usedforsecurity=False).digest()
 
 
-def _write_synced(files: Mapping[Path, bytes]) -> None:
+def _write_synced(files: Mapping[Path, bytes], meanwhile: Callable[[], None]) -> None:
     handles: list[int] = []
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
@@ -175,19 +175,26 @@ def _write_synced(files: Mapping[Path, bytes]) -> None:
             handles.append(handle)
             while data:
                 data = data[os.write(handle, data) :]  # noqa: PLW2901 (what is left)
-        sync_all(handles)
+        sync_all(handles, meanwhile)
     finally:
         for handle in handles:
             os.close(handle)
 
 
-def write_pack(objects_folder: Path, objects: Mapping[str, NewObject], algorithm: str) -> None:
+def write_pack(
+    objects_folder: Path,
+    objects: Mapping[str, NewObject],
+    algorithm: str,
+    *,
+    meanwhile: Callable[[], None] = do_nothing,
+) -> None:
     """Write some objects as a pack, flushed to the disk.
 
     Args:
         objects_folder: The folder ``objects`` of the repository.
         objects: Objects by id, at least one; one that another is like comes before it.
         algorithm: ``sha1`` or ``sha256``.
+        meanwhile: Called while the disk works. It must not raise.
 
     Raises:
         OperationalError: The disk is full, or the repository cannot be written to; nothing is visible to Git.
@@ -200,7 +207,7 @@ def write_pack(objects_folder: Path, objects: Mapping[str, NewObject], algorithm
     parts = {fresh: data, fresh.with_name(f"{fresh.name}_idx"): _index(placed, checksum, algorithm)}
     try:
         folder.mkdir(exist_ok=True)
-        _write_synced(parts)
+        _write_synced(parts, meanwhile)
         # Without its index Git does not see a pack, so it comes first.
         for place, suffix in zip(parts, ("pack", "idx"), strict=True):
             place.replace(folder / f"pack-{checksum.hex()}.{suffix}")

@@ -8,7 +8,7 @@ such state; its entries have object ids, so that two states are compared by open
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from registry_tool.git.command import Git
@@ -16,15 +16,17 @@ from registry_tool.git.commit_tree import CommitTree, parse_tree_object
 from registry_tool.git.objects.pack_file import NewObject, write_pack
 from registry_tool.git.objects.reader import BlobReader
 from registry_tool.git.objects.tree_lines import TreeLines
-from registry_tool.git.objects.writer import ChangedFolder
+from registry_tool.git.objects.writer import ChangedFolder, do_nothing
 from registry_tool.git.tree import EXECUTABLE, FILE, FOLDER, SUBMODULE, Entry
 
 __all__ = ["ObjectPool", "PooledTree"]
 
 _NO_FOLDER: Final[Mapping[str, Entry]] = {}
 # Manifests are small; what is larger is read again.
-_MOST_BYTES: Final = 32 * 1024 * 1024
+_MOST_BYTES: Final = 16 * 1024 * 1024
 _LARGEST: Final = 256 * 1024
+# What CPython takes for an object besides its bytes: its id, a tuple, and a place in the dictionary. Most are smaller.
+_OVERHEAD: Final = 256
 _MOST_ENTRIES: Final = 200_000
 # Smaller folders are sorted again; of larger ones the lines are kept, which they share with those of the folder before.
 _WORTH_KEEPING: Final = 8
@@ -129,9 +131,9 @@ class ObjectPool:
             return
         while self._recent and self._bytes > _MOST_BYTES:
             _, dropped = self._recent.pop(next(iter(self._recent)))
-            self._bytes -= len(dropped)
+            self._bytes -= len(dropped) + _OVERHEAD
         self._recent[oid] = kind, data
-        self._bytes += len(data)
+        self._bytes += len(data) + _OVERHEAD
 
     def listing(self, oid: str) -> Mapping[str, Entry]:
         """The entries of a tree object; empty where there is none.
@@ -169,14 +171,18 @@ class ObjectPool:
         self._gathered.add(oid)
         return True
 
-    def sync(self) -> None:
+    def sync(self, meanwhile: Callable[[], None] = do_nothing) -> None:
         """Write the added objects to the disk.
+
+        Args:
+            meanwhile: Called while the disk works, if there is anything to write. It must not raise.
 
         Raises:
             OperationalError: The disk is full, or the repository cannot be written to; nothing was written.
         """
         if self._new:
-            write_pack(self.git.shared_dir / "objects", self._new, self._algorithm)
+            place = self.git.shared_dir / "objects"
+            write_pack(place, self._new, self._algorithm, meanwhile=meanwhile)
             written, self._new = self._new, {}
             for oid, one in written.items():
                 self._keep(oid, one.kind, one.data)
@@ -272,14 +278,20 @@ class PooledTree:
         )
 
     def gather(self, folders: Iterable[str]) -> None:
-        """See ``Tree.gather``; what two levels of a folder hold is read with two requests, as far as it is not at hand."""
-        for folder in folders:
-            entry = self.entry(folder) if folder else None
-            if entry is not None and entry.is_folder and self.pool.gathers(entry.oid):
-                inside = self.folder(folder)
-                self.pool.read_ahead(one.oid for one in inside.values() if one.mode != SUBMODULE)
-                deeper = [self.pool.listing(one.oid) for one in inside.values() if one.is_folder]
-                small = (one for one in deeper if len(one) <= _FEW)
-                self.pool.read_ahead(
-                    one.oid for found in small for one in found.values() if one.mode != SUBMODULE
-                )
+        """See ``Tree.gather``; two levels of all of them are read with three requests, as far as they are not at hand."""
+        entries = (self.entry(folder) for folder in folders if folder)
+        wanted = [
+            entry.oid
+            for entry in entries
+            if entry is not None and entry.is_folder and self.pool.gathers(entry.oid)
+        ]
+        if not wanted:
+            return
+        self.pool.read_ahead(wanted)
+        inside = [one for oid in wanted for one in self.pool.listing(oid).values()]
+        self.pool.read_ahead(one.oid for one in inside if one.mode != SUBMODULE)
+        deeper = [self.pool.listing(one.oid) for one in inside if one.is_folder]
+        small = (one for one in deeper if len(one) <= _FEW)
+        self.pool.read_ahead(
+            one.oid for found in small for one in found.values() if one.mode != SUBMODULE
+        )

@@ -28,6 +28,7 @@ __all__ = [
     "ChangedFolder",
     "ObjectSink",
     "ObjectWriter",
+    "do_nothing",
     "sync_all",
     "tree_with",
 ]
@@ -46,11 +47,19 @@ def _sync(handles: Iterable[int], failures: SimpleQueue[OSError | None]) -> None
         failures.put(None)
 
 
-def sync_all(handles: Sequence[int]) -> None:
+def do_nothing() -> None:
+    """For callers that have nothing to do while the disk works."""
+
+
+def sync_all(handles: Sequence[int], meanwhile: Callable[[], None] = do_nothing) -> None:
     """Flush some open files to the disk.
 
     A file system writes its journal once for all threads that wait at that moment, so they wait together: for eight
     files that takes a fifth of the time of one after the other (ext4, Linux 6).
+
+    Args:
+        handles: The files.
+        meanwhile: Called while the disk works. It must not raise.
 
     Raises:
         OSError: One of them cannot be written.
@@ -61,19 +70,21 @@ def sync_all(handles: Sequence[int]) -> None:
                 os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
     ended: SimpleQueue[OSError | None] = SimpleQueue()
     parts = [handles[start::_AT_ONCE] for start in range(min(_AT_ONCE, len(handles)))]
+    # With something to do meanwhile, this thread waits for no disk.
+    own = 1 if meanwhile is do_nothing else 0
     others = 0
     try:
-        for part in parts[1:]:
+        for part in parts[own:]:
             # Not threading.Thread, nor a pool: its start waits until the thread runs, and the syncs would follow one
             # another. Eight files took 1.8 times as long with ThreadPoolExecutor (median of 60, loaded machine).
             _thread.start_new_thread(_sync, (part, ended))
             others += 1
     except RuntimeError:  # no more threads
-        for part in parts[1 + others :]:
+        for part in parts[own + others :]:
             _sync(part, ended)
-            others += 1
-    for part in parts[:1]:
+    for part in parts[:own]:
         _sync(part, ended)
+    meanwhile()
     failures = [ended.get() for _ in parts]
     for failure in failures:
         if failure is not None:

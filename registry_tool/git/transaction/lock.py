@@ -179,10 +179,17 @@ def _open(path: Path) -> int:
 
 
 def _write(handle: int, words: bytes) -> None:
+    """Put a text in place of what the file says: over it, with blanks to the end of what was there.
+
+    Not by truncating it: ext4 writes such a file to the disk when it is closed (``auto_da_alloc``), which takes longer
+    than the rest of the lock.
+    """
     with suppress(OSError):  # the lock works without the text, on a full disk too
-        os.ftruncate(handle, 0)
+        before = os.lseek(handle, 0, os.SEEK_END)
+        if before > _FILE_LIMIT:
+            os.ftruncate(handle, 0)
         os.lseek(handle, 0, os.SEEK_SET)
-        os.write(handle, words)
+        os.write(handle, words.ljust(min(before, _FILE_LIMIT)))
 
 
 @contextmanager

@@ -189,7 +189,7 @@ class ModelWrites:
         return await self._change_model(request, model, edit)
 
     async def _change_model(self, request: Request, model: ModelRecord, edit: Edit) -> Response:
-        await self._changes.write(request, model.name.namespace, edit)
+        await self._changes.write(request, model.name.namespace, edit, about=model.name)
         lookup = self._reads.lookup(request)
         return self._reads.answer_model(lookup, lookup.snapshot.model(model.name) or model)
 
@@ -207,7 +207,7 @@ class ModelWrites:
         model = self._reads.lookup(request).model(bodies.require(body.name, "name"))
         key, value = _check_key(body.key), _check_value(body.value)
         edit = mlflow_edits.set_model_tag(model.name, key, value)
-        await self._changes.write(request, model.name.namespace, edit)
+        await self._changes.write(request, model.name.namespace, edit, about=model.name)
         return JsonResponse(_DONE)
 
     async def delete_model_tag(self, request: Request) -> Response:
@@ -215,7 +215,7 @@ class ModelWrites:
         body = await bodies.read_body(request, bodies.ModelTagBody)
         model = self._reads.lookup(request).model(bodies.require(body.name, "name"))
         edit = mlflow_edits.delete_model_tag(model.name, _check_key(body.key))
-        await self._changes.write(request, model.name.namespace, edit)
+        await self._changes.write(request, model.name.namespace, edit, about=model.name)
         return JsonResponse(_DONE)
 
     # --- versions
@@ -236,7 +236,7 @@ class ModelWrites:
         edit = mlflow_edits.create_version(
             model.name, new, gone=known.find_gone, find_equal=known.find_equal
         )
-        written = await self._changes.write(request, model.name.namespace, edit)
+        written = await self._changes.write(request, model.name.namespace, edit, about=model.name)
         return self._answer_created(request, written)
 
     async def _new_version(
@@ -289,7 +289,9 @@ class ModelWrites:
     async def _change_version(
         self, request: Request, version: VersionRecord, edit: Edit, *scopes: Scope
     ) -> Response:
-        await self._changes.write(request, version.model.namespace, edit, *scopes)
+        await self._changes.write(
+            request, version.model.namespace, edit, *scopes, about=version.model
+        )
         lookup = self._reads.lookup(request)
         found = lookup.snapshot.version(version.model, version.version) or version
         return self._reads.answer_version(lookup, found)
@@ -316,7 +318,7 @@ class ModelWrites:
         _, version = await self._find_version(request, body)
         key, value = _check_key(body.key), _check_value(body.value)
         edit = mlflow_edits.set_version_tag(version.model, version.version, key, value)
-        await self._changes.write(request, version.model.namespace, edit)
+        await self._changes.write(request, version.model.namespace, edit, about=version.model)
         return JsonResponse(_DONE)
 
     async def delete_version_tag(self, request: Request) -> Response:
@@ -325,7 +327,7 @@ class ModelWrites:
         _, version = await self._find_version(request, body)
         key = _check_key(body.key)
         edit = mlflow_edits.delete_version_tag(version.model, version.version, key)
-        await self._changes.write(request, version.model.namespace, edit)
+        await self._changes.write(request, version.model.namespace, edit, about=version.model)
         return JsonResponse(_DONE)
 
     async def move_stage(self, request: Request) -> Response:
@@ -364,7 +366,9 @@ class ModelWrites:
         moves_stage = alias in find_stages(lookup.snapshot, version.model.namespace)
         edit = set_shown_alias(version.model, version.version, alias, moves_stage=moves_stage)
         scope: Scope = "promote" if moves_stage else "write"
-        await self._changes.write(request, version.model.namespace, edit, scope)
+        await self._changes.write(
+            request, version.model.namespace, edit, scope, about=version.model
+        )
         return JsonResponse(_DONE)
 
     async def delete_alias(self, request: Request) -> Response:
@@ -376,5 +380,5 @@ class ModelWrites:
         is_stage = alias in find_stages(lookup.snapshot, model.name.namespace)
         edit = remove_shown_alias(model.name, alias)
         scope: Scope = "promote" if is_stage else "write"
-        await self._changes.write(request, model.name.namespace, edit, scope)
+        await self._changes.write(request, model.name.namespace, edit, scope, about=model.name)
         return JsonResponse(_DONE)

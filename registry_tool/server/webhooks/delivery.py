@@ -321,15 +321,20 @@ class Dispatcher:
         self.readings = _Readings(protocol.read)
         self._lock = threading.Lock()
         self._couriers: dict[str, _Courier] = {}
+        self._is_started = False
         self._is_stopped = False
 
     def start(self) -> None:
-        """Deliver what the webhooks have missed; nothing where there are none.
+        """Deliver what the webhooks have missed; nothing where that has begun.
 
         Raises:
             OperationalError: Another server delivers them, or they cannot be read.
         """
-        self.store.open()
+        with self._lock:
+            if self._is_started or self._is_stopped:
+                return
+            self.store.open()
+            self._is_started = True
         for webhook in self.store:
             self.follow(webhook.id)
 

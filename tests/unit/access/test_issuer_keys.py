@@ -117,6 +117,21 @@ def test_an_issuer_that_is_down_at_the_start_is_asked_again() -> None:
     ]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fetch_that_ends_badly_leaves_nobody_waiting() -> None:
+    def fail() -> list[SigningKey]:
+        raise ZeroDivisionError
+
+    keys = IssuerKeys(fail)
+    waiting = keys.pending("RS256", "one")
+    assert waiting is not None
+    waiting.result(10)
+    for thread in threading.enumerate():
+        if thread.name == "keys of the issuer":
+            thread.join(10)
+    assert keys.failure == "the fetch ended with an error"
+
+
 def test_keys_at_hand_are_used_for_a_day_while_the_issuer_is_down() -> None:
     source = Source("one")
     source.ask("one")

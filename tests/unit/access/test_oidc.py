@@ -19,7 +19,7 @@ from registry_tool.access.issuer_keys import IssuerKeys, IssuerUnavailableError,
 from registry_tool.access.oidc import OidcIssuer, OidcSettings, check_settings, open_issuer
 from registry_tool.access.subjects import Subject, parse_grants
 from registry_tool.access.tokens import TokenFile, add_rule, add_token, remove_rule
-from registry_tool.errors import ForbiddenError, UnauthenticatedError, UsageError
+from registry_tool.errors import ForbiddenError, OperationalError, UnauthenticatedError, UsageError
 
 RSA, OTHER = RSAKey.import_key(make_key("one").as_dict(private=True)), make_key("other")
 NOW = int(time.time())
@@ -118,7 +118,7 @@ def test_a_rule_that_is_removed_is_not_obeyed_any_more(
         ({}, {"kid": "unknown"}),
         ({}, {"kid": "x" * 1000}),
     ],
-    ids=str,
+    ids=lambda one: "-".join(one) or "_",
 )
 def test_tokens_that_are_not_valid_are_refused(
     issuer: ScriptedIssuer, tokens: TokenFile, claims: dict[str, object], header: dict[str, object]
@@ -245,3 +245,14 @@ def test_an_issuer_that_is_down_is_not_a_wrong_token(tokens: TokenFile) -> None:
 def test_settings_that_cannot_be_used_are_refused(issuer: str, audiences: tuple[str, ...]) -> None:
     with pytest.raises(UsageError):
         check_settings(OidcSettings(issuer, audiences))
+
+
+def test_a_token_file_that_cannot_be_read_is_said_when_the_subject_is_asked_for(
+    issuer: ScriptedIssuer, tokens: TokenFile
+) -> None:
+    who = _accept(issuer, tokens)
+    tokens.path.write_text("nonsense\n")
+    header = f"Bearer {issuer.sign()}"
+    assert who.pending(header) is None
+    with pytest.raises(OperationalError, match="is not a token"):
+        who.subject(header)

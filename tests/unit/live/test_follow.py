@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from support.manifests import (
 
 from registry_tool.errors import GitError, ShallowHistoryError
 from registry_tool.git.repository import Repository
-from registry_tool.live.follow import LiveCatalog
+from registry_tool.live.follow import LeftLine, LiveCatalog
 from registry_tool.live.moving import Step, move
 from registry_tool.live.snapshot import Snapshot
 from registry_tool.live.steps import read_steps
@@ -139,6 +140,39 @@ def test_a_merge_that_makes_the_branch_its_second_parent(past: History) -> None:
     assert as_data(found.snapshot) == as_data(live(past.folder).snapshot)
 
 
+def test_what_a_branch_left_is_known_until_its_line_has_it_again(past: History) -> None:
+    found = live(past.folder)
+    left, before = found.snapshot.commit, versions(found)
+    past.branch("side", "HEAD~1")
+    past.commit(two("7"))
+    git(past.folder, "merge", "--quiet", "--no-ff", "-m", "wrong way round", "main")
+    git(past.folder, "switch", "--quiet", "-C", "main")
+    found.look()
+    assert found.left_line == LeftLine(left, is_merged=True)
+    assert versions(found) != [*before, (5, "7")]
+    past.commit(two("8"))
+    found.look()
+    assert found.left_line == LeftLine(left, is_merged=True)
+    git(past.folder, "switch", "--quiet", "--detach", left)
+    git(past.folder, "merge", "--quiet", "--no-ff", "--no-edit", "main")
+    git(past.folder, "switch", "--quiet", "-C", "main")
+    found.look()
+    assert found.left_line is None
+    assert versions(found) == [*before, (5, "7"), (6, "8")]
+    git(past.folder, "reset", "--quiet", "--hard", left)
+    found.look()
+    assert found.left_line is not None
+    assert not found.left_line.is_merged
+
+
+def test_a_warm_start_knows_what_the_branch_left_meanwhile(past: History, tmp_path: Path) -> None:
+    first = live(past.folder, tmp_path / "kept")
+    left = first.snapshot.commit
+    first.close()
+    git(past.folder, "reset", "--quiet", "--hard", "HEAD~1")
+    assert live(past.folder, tmp_path / "kept").left_line == LeftLine(left, is_merged=False)
+
+
 def test_a_deleted_branch_leaves_the_last_state(past: History) -> None:
     found = live(past.folder)
     git(past.folder, "switch", "--quiet", "-c", "other")
@@ -158,6 +192,29 @@ def test_the_writer_says_what_it_committed(past: History) -> None:
     assert not found.look()
     assert as_data(found.snapshot) == as_data(live(past.folder).snapshot)
     assert found.advance(base, [step]) is found.snapshot  # noticed by the follower first
+
+
+@pytest.mark.parametrize("prepared", ["4", "5"])
+def test_what_is_prepared_is_served_once_its_commits_are_on_the_branch(
+    past: History, monkeypatch: pytest.MonkeyPatch, prepared: str
+) -> None:
+    found = live(past.folder)
+    base = found.snapshot.commit
+    commit = past.commit(two("4"))
+    (step,) = read_steps(Repository.open(past.folder), commit, since=base)
+    other = Step("f" * 40, step.when, step.committer, step.claimed, step.files)
+    found.prepare(base, [step if prepared == "4" else other])
+    assert found.snapshot.commit == base
+    moves: list[str] = []
+
+    def counted(snapshot: Snapshot, steps: Iterable[Step], now: int) -> Snapshot:
+        moves.append(snapshot.commit)
+        return move(snapshot, steps, now)
+
+    monkeypatch.setattr("registry_tool.live.moving.move", counted)
+    found.advance(base, [step])
+    assert moves == ([] if prepared == "4" else [base])
+    assert as_data(found.snapshot) == as_data(live(past.folder).snapshot)
 
 
 def test_a_writer_that_was_overtaken(past: History) -> None:

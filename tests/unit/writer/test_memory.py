@@ -12,8 +12,10 @@ from support.manifests import small_registry, version_yaml
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.git.objects.pool import ObjectPool, PooledTree
 from registry_tool.git.repository import Repository
+from registry_tool.live.follow import LiveCatalog
+from registry_tool.live.identities import find_identities
 from registry_tool.manifests.data import text
-from registry_tool.manifests.layout import MODELS
+from registry_tool.manifests.layout import MODELS, OBJECTS
 from registry_tool.names import ModelName
 from registry_tool.writer.memory import ManifestMemory, WriterCatalog
 
@@ -71,6 +73,25 @@ def test_external_ids_in_every_form(catalog: WriterCatalog, value: str, number: 
     assert f"{MODEL}/versions/{number}/version.yaml" in found
 
 
+def test_external_ids_in_the_data_of_other_protocols(folder: Path) -> None:
+    kept = {
+        f"{MODEL}/wire.yaml": 'schema: wire/v1\nkubeflow: {external_id: "in wire, ü"}\n',
+        f"{MODEL}/versions/11/wire.yaml": "schema: wire/v1\nkubeflow:\n  artifacts:\n    metric:acc:\n      externalId: |-\n        two\n        lines\n",
+        "objects/kubeflow/experiment/84/first-tries-22aeb203.yaml": (
+            "schema: object/v1\napi: kubeflow\nkind: experiment\ntitle: T\ndata: {external_id: of-object}\n"
+        ),
+    }
+    write_files(folder, kept)
+    commit(folder)
+    repository = Repository.open(folder)
+    catalog = _catalog(repository, ManifestMemory())
+    for path, value in zip(kept, ("in wire, ü", "two\nlines", "of-object"), strict=True):
+        assert path in set(catalog.find_mentions([value], under=[MODELS, OBJECTS]))
+        plain = Catalog(catalog.tree)  # searches the files
+        assert path in set(plain.find_mentions([value], under=[MODELS, OBJECTS]))
+    repository.close()
+
+
 def test_drafts_claim_values_too(catalog: WriterCatalog) -> None:
     record = f"{MODEL}/drafts/30/version.yaml"
     assert record in set(catalog.find_mentions(["of-draft"], under=[MODELS]))
@@ -107,4 +128,63 @@ def test_what_changes_later_is_added(folder: Path) -> None:
     assert list(after.find_mentions(["later"], under=[MODELS])) == [path]
     fork = memory.fork()
     assert list(_catalog(repository, fork).find_mentions(["later"], under=[MODELS])) == [path]
+    repository.close()
+
+
+def _with_live(repository: Repository) -> tuple[LiveCatalog, ManifestMemory]:
+    live = LiveCatalog(repository)
+    memory = ManifestMemory(lambda commit, model: find_identities(live.snapshot, commit, model))
+    memory.begin(live.snapshot.commit)
+    return live, memory
+
+
+def test_the_live_catalog_knows_the_identities_that_the_files_give(folder: Path) -> None:
+    repository = Repository.open(folder)
+    live, memory = _with_live(repository)
+    catalog, read = _catalog(repository, memory), _catalog(repository, ManifestMemory())
+    known = find_identities(live.snapshot, live.snapshot.commit, ModelName("nlp", "lang-id"))
+    assert known is not None
+    assert f"{MODEL}/drafts/30/version.yaml" in {path for paths in known.values() for path in paths}
+    assert f"{MODEL}/versions/31/version.yaml" in {
+        path for paths in known.values() for path in paths
+    }
+    for identity, paths in known.items():
+        assert set(catalog.find_mentions([identity], under=[MODEL])) == set(paths)
+        assert set(read.find_mentions([identity], under=[MODEL])) == set(paths)
+    assert find_identities(live.snapshot, "0" * 40, ModelName("nlp", "lang-id")) is None
+    repository.close()
+
+
+def test_what_a_train_adds_is_known_with_what_the_live_catalog_has(folder: Path) -> None:
+    repository = Repository.open(folder)
+    _, memory = _with_live(repository)
+    path = f"{MODEL}/versions/40/version.yaml"
+    write_files(folder, {path: version_yaml("40")})
+    commit(folder)
+    after = _catalog(repository, memory)
+    memory.add(after, [path])  # by an earlier request of the same train
+    place = after.layout.locate(path)
+    assert place is not None
+    added = after.document(path, place)
+    assert added is not None
+    assert path in set(after.find_mentions([text(added.data, "identity")], under=[MODEL]))
+    assert all(_identities(after).values())
+    for name, identity in _identities(after).items():
+        found = set(after.find_mentions([identity], under=[MODEL]))
+        assert f"{MODEL}/versions/{name}/version.yaml" in found
+    repository.close()
+
+
+def test_a_draft_and_a_version_of_one_name_are_read(folder: Path) -> None:
+    write_files(folder, {f"{MODEL}/drafts/11/version.yaml": version_yaml("11", author="Other")})
+    commit(folder)
+    repository = Repository.open(folder)
+    _, memory = _with_live(repository)
+    catalog = _catalog(repository, memory)
+    path = f"{MODEL}/drafts/11/version.yaml"
+    place = catalog.layout.locate(path)
+    assert place is not None
+    found = catalog.document(path, place)
+    assert found is not None
+    assert path in set(catalog.find_mentions([text(found.data, "identity")], under=[MODEL]))
     repository.close()

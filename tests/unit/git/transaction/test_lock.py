@@ -55,8 +55,18 @@ def test_the_file_says_who_holds_it(lock: Path) -> None:
         assert holder.pid == os.getpid()
         assert re.fullmatch(rf"pid {os.getpid()}, `.+`, since \d s", holder.words)
         assert is_locked(lock)
-    assert lock.read_bytes() == b""
+    assert lock.read_bytes().strip() == b""
+    assert read_owner(lock) is None
     assert not is_locked(lock)
+
+
+def test_a_shorter_owner_leaves_nothing_of_a_longer_one(lock: Path) -> None:
+    lock.write_bytes(b'[7, "elsewhere", "' + b"x" * 300 + b'", 0.0]')
+    with acquire(lock, place="here"):
+        holder = read_owner(lock)
+        assert holder is not None
+        assert holder.pid == os.getpid()
+    assert read_owner(lock) is None
 
 
 def test_who_is_on_another_machine_is_said_to_be() -> None:

@@ -203,6 +203,10 @@ def test_a_changed_registration_is_tried_at_once_and_a_removed_one_not_again(rig
         rig.publish("a")
         bodies(1)
         rig.wait(lambda: rig.said != [])
+        rig.dispatcher.start()  # as every call does; nothing is tried again for that
+        rig.dispatcher.notify()
+        time.sleep(0.1)
+        assert len(asked) == 1
         rig.store.edit(number, lambda one: replace(one, secret="new"))
         rig.dispatcher.follow(number)
         bodies(2)
