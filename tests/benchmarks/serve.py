@@ -45,6 +45,8 @@ from benchmarks.serve_peers import (
     push_alias,
 )
 
+from registry_tool.manifests.problems import JSON
+
 _MLFLOW: Final = "/api/2.0/mlflow"
 _VERSION: Final = f"{_MLFLOW}/model-versions"
 _MODEL: Final = f"{_MLFLOW}/registered-models"
@@ -122,6 +124,15 @@ class Requests(NamedTuple):
             "POST", f"{_VERSION}/create",
             name=self.name(number), source=f"s3://bucket/{number}", description=f"Run {number}.",
         )  # fmt: skip
+
+    def put(self, number: int) -> Call:
+        """Put a manifest of TrueFoundry's protocol."""
+        source: JSON = {"type": "external", "uri": f"s3://bucket/put/{number}"}
+        manifest: JSON = {
+            "type": "model-version", "name": f"put-{number % 100}", "ml_repo": "benchmark", "metadata": {"run": number},
+            "source": source, "description": f"Run {number}.", "framework": {"type": "onnx"},
+        }  # fmt: skip
+        return send("PUT", "/api/svc/v1/model-versions", manifest=manifest)
 
     def alias(self, number: int) -> Call:
         """Move an alias between two versions."""
@@ -278,6 +289,24 @@ def measure_reads_among_writes(ours: Running, ask: Requests, options: Options) -
     return Measured(busy, alone)
 
 
+def measure_puts(ours: Running, peer: Running, ask: Requests, options: Options) -> Measured:
+    """Milliseconds of a PUT of a manifest, and (as the peer) of creating a version through MLflow's protocol there."""
+    found: tuple[list[float], list[float]] = [], []
+    cpu: tuple[list[float], list[float]] = [], []
+    failures: list[str] = []
+    run_load(
+        ours.url, ask.put, clients=1, seconds=1
+    )  # the first write of a protocol imports what it needs
+    for turn in range(options.rounds):
+        for number, (server, calls) in enumerate(((ours, ask.put), (peer, ask.create))):
+            spent, first = server.cpu_seconds, (turn + 80) * 1_000_000
+            done = run_load(server.url, calls, clients=1, seconds=options.seconds, first=first)
+            found[number].append(done.median)
+            cpu[number].append((server.cpu_seconds - spent) * 1e3 / max(done.answers, 1))
+            failures += [f"{count} x {what}" for what, count in done.failures.items()]
+    return Measured(*found, failures, *cpu)
+
+
 def measure_pushes(ours: Running, repository: Path, options: Options) -> Measured:
     """Milliseconds until an alias that somebody pushed is served."""
     connection, found = Connection(ours.url), []
@@ -423,6 +452,12 @@ def measure(corpus: Path, versions: int, place: Path, options: Options, *, peer:
                 "304 for a list of 10,000: ms (peer: a 404)",
                 lambda: measure_unchanged(ours, options),
                 1.2,
+                False,
+            ),
+            (
+                "TrueFoundry: put a manifest: ms (peer: create a version)",
+                lambda: measure_puts(ours, servers[-1], ask, options),
+                1,
                 False,
             ),
             (
