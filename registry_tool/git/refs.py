@@ -39,6 +39,7 @@ __all__ = [
     "are_related",
     "find_target",
     "hidden_tips",
+    "is_ancestor",
     "list_tips",
     "list_unfetched",
     "main_branch",
@@ -345,7 +346,7 @@ def _explain_doubt(git: Git, ref: str, target: str, tips: Mapping[str, str]) -> 
         return f"{remote}/HEAD names a branch that does not exist: {_SET_HEAD} {remote} --auto"
     others = {f"refs/remotes/{remote}/{usual}" for usual in ("main", "master")} - {target}
     for other in sorted(others & tips.keys()) if name == "HEAD" else ():
-        if tips[other] != tips[ref] and _is_ancestor(git, tips[other], tips[ref]):
+        if tips[other] != tips[ref] and is_ancestor(git, tips[other], tips[ref]):
             return (
                 f"{_short_name(other)} contains {_short_name(target)} and has more commits: if the main branch was renamed, run: "
                 f"{_SET_HEAD} {remote} --auto"
@@ -358,7 +359,8 @@ def _dangles(git: Git, remote: str, tips: Mapping[str, str]) -> bool:
     return head not in tips and os.path.lexists(git.shared_dir / head)
 
 
-def _is_ancestor(git: Git, later: str, earlier: str) -> bool:
+def is_ancestor(git: Git, later: str, earlier: str) -> bool:
+    """True where a commit has another one in its history; False too where either does not exist."""
     try:
         git.run("merge-base", "--is-ancestor", earlier, later)
     except GitCommandError:

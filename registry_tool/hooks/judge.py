@@ -16,7 +16,8 @@ from registry_tool.checks.engine import check, report_malformed
 from registry_tool.checks.findings import Report, decide_verdict, in_order
 from registry_tool.checks.reports.text import finding_lines, summary
 from registry_tool.errors import MalformedTreeError, RefusedError
-from registry_tool.git.history import list_steps
+from registry_tool.git.command import Git
+from registry_tool.git.history import FirstParentHistory, list_steps
 from registry_tool.git.refs import are_related
 from registry_tool.git.remote.ref_updates import Update
 from registry_tool.git.repository import Repository
@@ -34,6 +35,7 @@ __all__ = [
     "check_steps",
     "describe",
     "describe_findings",
+    "keeps_line",
     "select_relevant",
     "squash_command",
 ]
@@ -282,3 +284,18 @@ class Reply:
         if len(self._lines) > _LINES:
             shown.append(f"and {len(self._lines) - _LINES} more lines")
         return PushVerdict((*shown, _short(last)), self.refused)
+
+
+def keeps_line(git: Git, published: str, new: str) -> bool:
+    """True where a published commit stays on the first-parent line, which history and the ids of a server are read from.
+
+    Args:
+        git: The repository.
+        published: Its full id.
+        new: The full id of the commit that the branch moves to.
+
+    Raises:
+        ShallowHistoryError: The clone is shallow and does not reach the commit.
+        GitError: Git cannot read the history.
+    """
+    return FirstParentHistory(git, new).holds(published)

@@ -1,8 +1,8 @@
 """The hook pre-push of a clone: checks a push before it leaves, as the server would, as far as this clone knows.
 
 Branches are checked as changes to the remote's main branch as last fetched. A branch that fails is not pushed; one that
-requires review is, since the pull request is where it is reviewed. Only the server decides whether a branch may be deleted
-or rewound.
+requires review is, since the pull request is where it is reviewed. A push to the main branch must leave what is published on
+its first-parent line, since not every server has our hook. Only the server decides whether a branch may be deleted or rewound.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from registry_tool.checks.comparison import find_base
 from registry_tool.checks.findings import Report
 from registry_tool.checks.reports.text import summary
+from registry_tool.errors import ShallowHistoryError
 from registry_tool.git.command import Git
-from registry_tool.git.refs import MainBranch, main_branch
+from registry_tool.git.refs import MainBranch, is_ancestor, main_branch
 from registry_tool.git.remote.ref_updates import BRANCHES, Update
 from registry_tool.git.remote.url import is_url
 from registry_tool.git.repository import Repository
@@ -26,6 +27,7 @@ from registry_tool.hooks.judge import (
     check_steps,
     describe,
     describe_findings,
+    keeps_line,
     select_relevant,
     squash_command,
 )
@@ -77,6 +79,16 @@ def _found_in_commits(
         yield "new commits", found
 
 
+def _is_aside(git: Git, published: str, new: str) -> bool:
+    """True for a merge whose first parent is one's own work, as `git pull` makes it: it takes what is published off the line."""
+    if not is_ancestor(git, new, published):
+        return False  # a branch that is behind; the server decides
+    try:
+        return not keeps_line(git, published, new)
+    except ShallowHistoryError:
+        return False
+
+
 def check_outgoing_push(
     repository: Repository, remote: str, updates: Sequence[Update]
 ) -> PushVerdict:
@@ -110,6 +122,15 @@ def check_outgoing_push(
             )
         elif judged.report is not None and judged.report.verdict == "refuse":
             reply.refused = True
+        elif (
+            judged.update.ref in names
+            and main is not None
+            and _is_aside(git, main.tip, judged.update.new)
+        ):
+            reply.refuse(
+                f"{judged.update.shown}: this merge has its parents in the wrong order: the published branch must be the first parent",
+                f"git pull --rebase {remote} {judged.update.shown}; then push again",
+            )
     found = _found_in_commits(repository, remote, main, branches, names)
     for name, report in () if reply.refused else found:
         reply.say(f"{name}: {summary(report)}", *describe_findings(report))

@@ -26,7 +26,6 @@ from registry_tool.checks.findings import Report
 from registry_tool.checks.reports.text import summary
 from registry_tool.errors import MalformedTreeError, UsageError
 from registry_tool.git.command import Git
-from registry_tool.git.history import FirstParentHistory
 from registry_tool.git.remote.ref_updates import BRANCHES, MOVED, REPLACEMENTS, Update
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
@@ -40,6 +39,7 @@ from registry_tool.hooks.judge import (
     check_steps,
     describe,
     describe_findings,
+    keeps_line,
     select_relevant,
     squash_command,
 )
@@ -136,7 +136,7 @@ def _rewound(git: Git, update: Update) -> Objection | None:
 
 
 def _aside(git: Git, update: Update) -> Objection | None:
-    if FirstParentHistory(git, update.new).holds(update.old):
+    if keeps_line(git, update.old, update.new):
         return None
     return Objection(
         f"{update.shown}: this merge has its parents in the wrong order: the published branch must be the first parent",

@@ -2,7 +2,8 @@
 
 Readers take ``snapshot`` and answer from it; it is replaced as a whole. The writer says what it committed, so that
 nothing is read again. Commits of others are noticed by a look at the ref, and read as differences. Where the branch was
-rewound or rewritten, the newest known state on its line is where the catalog goes on, else everything is read.
+rewound or rewritten, the newest known state on its line is where the catalog goes on, else everything is read; the commit
+that it left is remembered, because ids come from the line.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.errors import GitError, RegistryError
 from registry_tool.git.ref_watch import RefWatch
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from registry_tool.live.moving import Step
 
 # A start over a state that is known reads one file: what moves and tells events is imported when it is needed.
-__all__ = ["LiveCatalog"]
+__all__ = ["LeftLine", "LiveCatalog"]
 
 # Earlier snapshots that are kept: a branch that is rewound by a few commits is not read from its beginning.
 _EARLIER: Final = 4
@@ -32,6 +33,18 @@ _INTERVAL: Final = 0.5
 _SAVED_EVERY: Final = 600.0
 
 Listener = Callable[[Snapshot, Snapshot], object]
+
+
+class LeftLine(NamedTuple):
+    """A branch that moved to a line without the commit that it was at, so that ids and times may be others now.
+
+    Attributes:
+        commit: The full id of the commit that it was at.
+        is_merged: True where that was merged: it is in the history, beside the line. A merge in the right order restores it.
+    """
+
+    commit: str
+    is_merged: bool
 
 
 def _now() -> int:
@@ -70,6 +83,7 @@ class LiveCatalog:
         place = f"{repository.git.git_dir.resolve()}\n{ref}"
         self._store = None if folder is None else SnapshotStore(folder, place)
         self._trouble = ""
+        self._left: LeftLine | None = None
         self._snapshot = Snapshot()
         self._earlier: dict[str, Snapshot] = {}
         found = None if self._store is None else self._store.load()
@@ -88,6 +102,11 @@ class LiveCatalog:
     def trouble(self) -> str:
         """Why the catalog may be behind the branch; empty where it is not."""
         return self._trouble
+
+    @property
+    def left_line(self) -> LeftLine | None:
+        """What the branch has left since the catalog follows it; None once its line has that again."""
+        return self._left
 
     def listen(self, listener: Listener) -> None:
         """Have a function called with the former and the new snapshot after each move, by the thread that moves."""
@@ -127,8 +146,20 @@ class LiveCatalog:
             self._trouble = ""
             if tip is None or tip == self._snapshot.commit:
                 return False
-            self._publish(self._moved_to(tip))
+            moved = self._moved_to(tip)
+            self._left = self._find_left_line(moved)
+            self._publish(moved)
             return True
+
+    def _find_left_line(self, moved: Snapshot) -> LeftLine | None:
+        former = self._snapshot.commit
+        if self._left is not None:
+            return None if moved.line.position(self._left.commit) is not None else self._left
+        if not former or moved.line.position(former) is not None:
+            return None
+        from registry_tool.git.refs import is_ancestor
+
+        return LeftLine(former, is_ancestor(self._repository.git, moved.commit, former))
 
     def _moved_to(self, tip: str) -> Snapshot:
         from registry_tool.git.history import FirstParentHistory

@@ -160,6 +160,8 @@ class _Move:
             self.settings = edit.json
             self.layout = Layout(whole(decode(edit.json), "shard"))
         elif edit.path == "serve.yaml":
+            if edit.part is not None and edit.part.problem:
+                return  # the last valid one counts, and the problem is told
             # Policy comes from the base: it names the server's commits from the next one on.
             self.serve = edit.json
             self.committer = replace(self.base, serve=edit.json).server_committer

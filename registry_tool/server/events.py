@@ -201,10 +201,9 @@ class EventFeed:
         begin = b": connected\n\n"
         async for events in self.follow(position, subject, heartbeat=_HEARTBEAT):
             if begin:
-                yield begin + b"".join(server_sent(event) for event in events)
-                begin = b""
-                continue
-            if not events:
+                yield begin
+            elif not events:
                 yield b": still here\n\n"
-            for event in events:
+            begin = b""
+            for event in events:  # one by one: no more of them wait as text than the client reads
                 yield server_sent(event)

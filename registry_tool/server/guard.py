@@ -15,6 +15,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from starlette.requests import ClientDisconnect
+
 from registry_tool.access.issuer_keys import IssuerUnavailableError
 from registry_tool.errors import ErrorCode, OperationalError, RegistryError
 from registry_tool.server.faces import Face, Failure
@@ -168,13 +170,15 @@ class Guard:
             failure = Failure(408, "too_slow", "the body of the request took too long")
         except asyncio.CancelledError:
             raise
+        except ClientDisconnect:
+            return  # in the middle of its request, so there is no one to answer
         except Exception:  # noqa: BLE001 (the outermost ring: a client gets an answer, the log gets the traceback)
             _LOG.exception("%s %s", scope["method"], scope["path"])
             failure = Failure(
                 500, "internal", "the server failed to answer; its log has the details"
             )
         if seen.status:
-            raise ConnectionError("the answer had already begun")
+            return  # the answer had begun, so the connection is closed in its middle
         ending = {"Connection": "close"} if failure.status in {408, 413} else {}
         response = face.render_error(failure)
         response.headers.update({**failure.headers, **ending})

@@ -20,10 +20,12 @@ class LateWriter:
 
     Args:
         make: Makes it. Where that raises, the requests so far are refused with it, and the next one tries again.
+        mode: How requests are written at first.
     """
 
-    def __init__(self, make: Callable[[], Writer]) -> None:
+    def __init__(self, make: Callable[[], Writer], mode: str) -> None:
         self._make = make
+        self._mode = mode
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(1, "writer start")
         self._made: Future[Writer] | None = None
@@ -52,6 +54,21 @@ class LateWriter:
         if (writer := self._writer) is not None and writer.failure is not None:
             return "the writer has stopped, and every write is refused; restart the server"
         return ""
+
+    @property
+    def is_made(self) -> bool:
+        """True where there is one, which reports what others do to the branch."""
+        return self._writer is not None
+
+    @property
+    def mode(self) -> str:
+        """How requests are written now: ``commit``, ``branch`` or ``propose``."""
+        return self._mode if (writer := self._writer) is None else writer.mode.write
+
+    @property
+    def policy_trouble(self) -> str:
+        """As ``Writer.policy_trouble``."""
+        return "" if (writer := self._writer) is None else writer.policy_trouble
 
     @property
     def waiting(self) -> int:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.access.authenticate import Authenticator, local_subject
 from registry_tool.access.tokens import TokenFile
-from registry_tool.errors import MissingPackageError, UsageError
-from registry_tool.installation import package_of_extra
+from registry_tool.errors import UsageError
 from registry_tool.server.limits import Limits, RateLimiter
+from registry_tool.server.rpc_companion import RpcCompanion
 from registry_tool.server.service import ServiceOptions, open_service
 
 if TYPE_CHECKING:
@@ -112,46 +112,32 @@ def _build_faces(service: Service, protocols: Sequence[Protocol]) -> list[Face]:
     return [import_module(one.module).build_face(service) for one in protocols if not one.is_rpc]
 
 
-def _build_rpc_listener(
+def _build_companion(
     service: Service,
     options: ServerOptions,
     authenticator: Authenticator,
     feed: EventFeed,
     rates: RateLimiter,
-) -> RpcListener | None:
-    """The server of the protocols over gRPC; None where there is none, or its packages are not installed.
-
-    Raises:
-        MissingPackageError: A protocol was named, and its packages are not installed.
-    """
+) -> RpcCompanion | None:
+    """The server of the protocols over gRPC; None where none is chosen."""
     chosen = [one for one in options.protocols if one.is_rpc]
     if not chosen:
         return None
-    try:
-        with package_of_extra(f"--api {chosen[0].name}", chosen[0].extra):
-            from registry_tool.server.rpc.guard import RpcGuard
-            from registry_tool.server.rpc.listener import RpcListener
-
-            faces = [import_module(one.module).build_rpc_face(service, feed) for one in chosen]
-    except MissingPackageError as exc:
-        if any(one.name in options.named for one in chosen):
-            raise
-        service.options.notify(f"{chosen[0].title} is not served: {exc.message}; {exc.remedy}")
-        return None
-    guard = RpcGuard(service, authenticator=authenticator, limits=options.limits, rates=rates)
     port = options.rpc_port
     if port is None:
         port = RPC_PORT if options.port else 0
+
+    def make() -> RpcListener:
+        from registry_tool.server.rpc.guard import RpcGuard
+        from registry_tool.server.rpc.listener import RpcListener
+
+        faces = [import_module(one.module).build_rpc_face(service, feed) for one in chosen]
+        guard = RpcGuard(service, authenticator=authenticator, limits=options.limits, rates=rates)
+        files = {"certificate": options.certificate, "key": options.key}
+        return RpcListener(options.host, port, faces, guard, **files)
+
     is_needed = options.rpc_port is not None or any(one.name in options.named for one in chosen)
-    return RpcListener(
-        options.host,
-        port,
-        faces,
-        guard,
-        certificate=options.certificate,
-        key=options.key,
-        on_busy=None if is_needed else service.options.notify,
-    )
+    return RpcCompanion(service, chosen[0].title, chosen[0].extra, make, is_needed=is_needed)
 
 
 def _authenticator(service: Service, options: ServerOptions) -> Authenticator:
@@ -222,7 +208,7 @@ def run_server(
         service.public_url = options.public_url.rstrip("/") or listener.url
         faces = _build_faces(service, options.protocols)
         feed, rates = open_feed(service), RateLimiter(options.limits.rate, options.limits.burst)
-        rpc = _build_rpc_listener(service, options, authenticator, feed, rates)
+        rpc = _build_companion(service, options, authenticator, feed, rates)
         app = build_app(
             service,
             faces,
@@ -233,15 +219,10 @@ def run_server(
             rates=rates,
         )
 
-        def started() -> None:
-            if rpc is not None and rpc.served:
-                service.rpc_target = rpc.target
-            on_started(service, [*faces, *(rpc.served if rpc else ())])
-
         serve_until_stopped(
             app,
             listener,
-            on_started=started,
+            on_started=lambda: on_started(service, [*faces, *(rpc.served if rpc else ())]),
             on_stopping=service.stop,
             companions=[] if rpc is None else [rpc],
         )

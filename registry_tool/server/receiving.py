@@ -8,6 +8,7 @@ import tempfile
 from types import TracebackType
 from typing import IO, Final, Self
 
+from registry_tool.artifacts.filesystem import on_disk
 from registry_tool.server.limits import BodyTooLargeError
 
 __all__ = ["ReceivedBytes"]
@@ -44,22 +45,25 @@ class ReceivedBytes:
     ) -> None:
         self._file.close()
 
-    async def add(self, piece: bytes) -> None:
-        """Take in the next bytes.
+    def add(self, piece: bytes) -> bool:
+        """Take in the next bytes. True where ``flush`` should be called before more come.
 
         Raises:
             BodyTooLargeError: There are more than are allowed.
-            OSError: The temporary file cannot be written.
         """
         self.size += len(piece)
         if self.size > self._most:
             raise BodyTooLargeError
         self._pieces.append(piece)
         self._waiting += len(piece)
-        if self._waiting >= _BUFFER:
-            await self._flush()
+        return self._waiting >= _BUFFER
 
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
+        """Digest and write what was collected.
+
+        Raises:
+            OperationalError: The temporary file cannot be written.
+        """
         whole = b"".join(self._pieces)
         self._pieces.clear()
         self._waiting = 0
@@ -67,11 +71,12 @@ class ReceivedBytes:
 
     def _write(self, whole: bytes) -> None:
         self._md5.update(whole)
-        self._file.write(whole)
+        with on_disk("the upload cannot be kept"):
+            self._file.write(whole)
 
     async def finish(self) -> str:
         """The MD5 of all bytes, in hexadecimal; ``file`` can then be read."""
-        await self._flush()
+        await self.flush()
         return self._md5.hexdigest()
 
     @property

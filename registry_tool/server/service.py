@@ -6,27 +6,29 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.api.registry import Registry, open_registry
 from registry_tool.errors import ForbiddenError, GitError, NotFoundError, UsageError
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
-from registry_tool.live.follow import LiveCatalog
+from registry_tool.live.follow import LeftLine, LiveCatalog
 from registry_tool.live.ids import BRANCH_START
 from registry_tool.live.uuids import UuidIndex
+from registry_tool.manifests.data import text
+from registry_tool.manifests.layout import SERVE
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
 from registry_tool.server.kept_answers import KeptAnswers
 from registry_tool.server.late_writer import LateWriter
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals
+from registry_tool.server.pushes import CheckedPushes
 from registry_tool.server.views import SubjectView
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from starlette.responses import Response
     from starlette.types import Scope as RequestScope
 
@@ -71,9 +73,9 @@ class Service:
         writer: Writes; None for a replica.
         branch: The published branch, without ``refs/heads/``.
         options: How it is served.
-        mode: How requests are written: ``commit``, ``branch``, ``propose`` or ``read-only``.
         clone: The server's own clone, where it serves a URL.
         proposals: What is proposed and not merged; None where no one looks.
+        pushes: Checks what others push; None for no checks.
 
     Attributes:
         public_url: The address that clients use, without a slash at its end; set when the server listens.
@@ -90,9 +92,9 @@ class Service:
         branch: str,
         options: ServiceOptions,
         *,
-        mode: str = "read-only",
         clone: OwnClone | None = None,
         proposals: Proposals | None = None,
+        pushes: CheckedPushes | None = None,
     ) -> None:
         self.registry = registry
         self.live = live
@@ -104,9 +106,9 @@ class Service:
         self._uuids = UuidIndex()
         self.answers = KeptAnswers()
         self._writer = writer
-        self._mode = mode
         self._clone = clone
         self._proposals = proposals
+        self._pushes = pushes
         self._stopping: list[Callable[[], object]] = []
         self._closing = ExitStack()
 
@@ -179,8 +181,13 @@ class Service:
         return self._writer is not None
 
     @property
+    def mode(self) -> str:
+        """How requests are written now: ``commit``, ``branch``, ``propose`` or ``read-only``."""
+        return "read-only" if self._writer is None else self._writer.mode
+
+    @property
     def policy(self) -> Data:
-        """The fields of ``serve.yaml`` as they are published."""
+        """The fields of the last valid ``serve.yaml`` that was published."""
         return self.snapshot.policy
 
     def writing_namespace(self, api: str) -> str:
@@ -226,6 +233,16 @@ class Service:
         if self._writer is not None:
             self._writer.begin()
 
+    def warnings(self, subject: Subject) -> list[str]:
+        """What a person should do something about, as far as a subject may know of it."""
+        if not subject.sees_all:
+            return []
+        unfit = "" if self._writer is None else self._writer.policy_trouble
+        reason = self.snapshot.problems.get(SERVE) or unfit
+        found = [f"serve.yaml is not followed: {reason}"] if reason else []
+        left = self.live.left_line
+        return found if left is None else [*found, _describe_left_line(left, self.branch)]
+
     def keep_answer(
         self, scope: RequestScope, subject: Subject, snapshot: Snapshot, answer: Response
     ) -> None:
@@ -257,12 +274,16 @@ class Service:
         return {
             "commit": snapshot.commit,
             "branch": self.branch,
-            "mode": self._mode,
+            "mode": self.mode,
             "models": len(models),
             "versions": sum(len(m.version_ids) for m in models),
             "waiting_writes": 0 if self._writer is None else self._writer.waiting,
             "trouble": self.trouble,
+            "warnings": [*self.warnings(subject)],
             "problems": problems,
+            "pushes": None
+            if self._pushes is None
+            else {**self._pushes.describe(lambda path: is_visible(path, subject))},
             "proposals": []
             if self._proposals is None
             else self._proposals.describe(lambda path: is_visible(path, subject)),
@@ -285,13 +306,44 @@ def _author(subject: Subject) -> Person:
     return Person(subject.name, subject.email)
 
 
-def _move_live(live: LiveCatalog, branch: str, proposals: Proposals) -> Callable[[Move], None]:
+def _describe_left_line(left: LeftLine, branch: str) -> str:
+    """What a branch has left, what follows from it, and for a clone the commands that restore it."""
+    commit = left.commit[:12]
+    what = (
+        f"{branch} was merged into another branch and moved there, so {commit}, which was served, is not on its first-parent line;"
+        " ids and times of what came since may have changed"
+        if left.is_merged
+        else f"{branch} no longer contains {commit}, which was served; ids of removed objects may be used again"
+    )
+    return (
+        f"{what}; to restore it, in a clone: git fetch origin {branch} {left.commit} && git switch --detach {left.commit}"
+        f" && git merge --no-ff --no-edit origin/{branch} && git push origin HEAD:{branch}"
+    )
+
+
+def _check_moves(
+    writer: LateWriter | None, pushes: CheckedPushes
+) -> Callable[[Snapshot, Snapshot], None]:
+    """Has moves checked that no writer reports."""
+
+    def moved(former: Snapshot, new: Snapshot) -> None:
+        if former.commit and (writer is None or not writer.is_made):
+            pushes.take(former.commit, new.commit)
+
+    return moved
+
+
+def _move_live(
+    live: LiveCatalog, branch: str, proposals: Proposals, pushes: CheckedPushes
+) -> Callable[[Move], None]:
     def moved(move: Move) -> None:
         if move.branch != branch:
             proposals.add(move)
             return
         if move.foreign or move.before is None:
             live.look()
+            if move.before is not None:
+                pushes.take(move.before, move.after, move.report)
         else:
             proposals.publish(move)
             live.advance(move.before, move.steps())
@@ -347,24 +399,33 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         branch = head.removeprefix(BRANCHES)
         live = LiveCatalog(registry.repository, head, folder=cache_folder() / _CACHE)
         stack.callback(live.close)
+        pushes = CheckedPushes(Path(folder), lambda: live.snapshot.commit)
+        stack.callback(pushes.close)
         watching = _open_again(registry, clone, stack)
         proposals = Proposals(watching, lambda: live.snapshot)
         stack.callback(proposals.close)
         live.listen(lambda _, new: proposals.published_moved(new))
-        writer, mode = None, "read-only"
+        writer = None
         if not options.read_only:
             writing = _open_again(registry, clone, stack)
-            writer, mode = _prepare_writer(
-                writing, live, branch, options, proposals, is_own_clone=clone is not None
+            writer = _prepare_writer(
+                writing,
+                live,
+                branch,
+                options,
+                proposals,
+                pushes=pushes,
+                is_own_clone=clone is not None,
             )
             stack.callback(writer.close)
+        live.listen(_check_moves(writer, pushes))
         live.start()
         proposals.start()
         if clone is not None:
             stack.callback(clone.close)  # before what it tells of moves
             clone.start(head, _looking(live, proposals))
         service = Service(
-            registry, live, writer, branch, options, mode=mode, clone=clone, proposals=proposals
+            registry, live, writer, branch, options, clone=clone, proposals=proposals, pushes=pushes
         )
         stack.callback(service.close)
         yield service
@@ -385,14 +446,18 @@ def _prepare_writer(
     options: ServiceOptions,
     proposals: Proposals,
     *,
+    pushes: CheckedPushes,
     is_own_clone: bool,
-) -> tuple[LateWriter, str]:
-    from registry_tool.writer.modes import choose_mode
+) -> LateWriter:
+    from registry_tool.writer.modes import Mode, ServerPolicy, choose_mode
 
-    written = str(live.snapshot.policy.get("write") or "")
-    # Other users do not see the server's own clone, and its branches follow the remote's.
-    push = options.push or (is_own_clone and written == "branch")
-    mode = choose_mode(repository.git, written, push=push)
+    def choose(policy: ServerPolicy) -> Mode:
+        # Other users do not see the server's own clone, and its branches follow the remote's.
+        push = options.push or (is_own_clone and policy.write == "branch")
+        return choose_mode(repository.git, policy.write, push=push)
+
+    committer = Person.parse(live.snapshot.server_committer)
+    mode = choose(ServerPolicy(text(live.snapshot.policy, "write"), committer))
     repository.git.check_trusted()
 
     def make() -> Writer:
@@ -401,11 +466,12 @@ def _prepare_writer(
         return Writer(
             repository,
             mode=mode,
-            committer=Person.parse(live.snapshot.server_committer),
+            committer=committer,
+            choose=choose,
             main=branch,
-            on_moved=_move_live(live, branch, proposals),
+            on_moved=_move_live(live, branch, proposals, pushes),
             latest=lambda: live.snapshot.line.last_time,
             notify=options.notify,
         )
 
-    return LateWriter(make), mode.write
+    return LateWriter(make, mode.write)

@@ -57,6 +57,12 @@ class AnsweredRequests:
         self._committer = committer
         self._answers: dict[bytes, _Answer] = {}
 
+    def also_by(self, committer: str) -> AnsweredRequests:
+        """The same requests for a server whose committer is another now."""
+        found = AnsweredRequests(self._pool, committer)
+        found._answers = self._answers
+        return found
+
     def read(self, git: Git, tip: str, branch: str, *, since: str = "") -> None:
         """Take in the keys of a branch's commits of the last day.
 

@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
@@ -35,6 +36,7 @@ from registry_tool.writer.branch_names import PROPOSALS, branch_of_author, split
 from registry_tool.writer.idempotency import AnsweredRequests
 from registry_tool.writer.modes import SERVER, Mode, Pusher
 from registry_tool.writer.packing import Packer
+from registry_tool.writer.policy import FollowedPolicy, ModeChoice
 from registry_tool.writer.request import (
     BusyError,
     Move,
@@ -79,6 +81,7 @@ class Writer:
         repository: The registry, which has a commit; no other thread uses this object.
         mode: How requests are written; see ``choose_mode``.
         committer: Who writes the commits.
+        choose: Gives the mode again whenever another ``serve.yaml`` is published; None keeps mode and committer.
         main: The published branch, without ``refs/heads/``; by default the one that HEAD names.
         on_moved: Called by the writer's thread with each move of a branch, its own and those of others, in their order and
             before the requests are answered. What it raises is a message to ``notify``, as the move has happened.
@@ -101,6 +104,7 @@ class Writer:
         *,
         mode: Mode = Mode("commit", push=False),  # noqa: B008 (a tuple)
         committer: Person = SERVER,
+        choose: ModeChoice | None = None,
         main: str = "",
         on_moved: Callable[[Move], None] = _ignore_move,
         latest: Callable[[], int] = int,
@@ -123,6 +127,7 @@ class Writer:
             AnsweredRequests(pool, str(committer)),
         )  # fmt: skip
         self._git = git
+        self._policy = FollowedPolicy(mode, committer, choose)
         self._notify = notify
         self._look = look
         self._packer = Packer(git)
@@ -139,7 +144,7 @@ class Writer:
 
     def _begin(self) -> None:
         with self._locked():
-            self._branch(self._yard.main).look()
+            self._follow_policy()
         self._thread.start()
 
     def __enter__(self) -> Self:
@@ -154,6 +159,16 @@ class Writer:
     def failure(self) -> Exception | None:
         """Why the writer has stopped by itself; None while it works. It is a fault of this program."""
         return self._failure
+
+    @property
+    def mode(self) -> Mode:
+        """How requests are written now."""
+        return self._policy.mode
+
+    @property
+    def policy_trouble(self) -> str:
+        """Why the published ``serve.yaml`` is not followed; empty where it is."""
+        return self._policy.trouble
 
     @property
     def waiting(self) -> int:
@@ -246,27 +261,46 @@ class Writer:
     def _look_around(self) -> None:
         """Notice what others did to the published branch."""
         with contextlib.suppress(RegistryError):  # the next request is told
-            self._branch(self._yard.main).look()
+            self._follow_policy()
+
+    def _follow_policy(self) -> None:
+        """Look at the published branch, and take on its ``serve.yaml`` where that is another one."""
+        if not self._policy.follow(self._branch(self._yard.main).look().catalog):
+            return
+        mode, committer = self._policy.mode, self._policy.committer
+        self._yard = replace(
+            self._yard,
+            mode=mode,
+            committer=committer,
+            pusher=Pusher(self._git, mode),
+            answered=self._yard.answered.also_by(str(committer)),
+        )
+        self._branches.clear()
+        self._notify(f"serve.yaml was changed: write: {mode.write}, committer: {committer}")
 
     def _serve(self, batch: Sequence[_Waiting]) -> None:
         attempt = Attempt()
         with attempt, self._locked():
-            self._of_author = {}
-            groups: dict[str, list[_Waiting]] = {}
-            for one in batch:
-                attempt, name = Attempt(), ""
-                with attempt:
-                    name = self._choose_branch(one.request)
-                if attempt.error is not None:
-                    _fail([one], attempt.error)
-                else:
-                    groups.setdefault(name, []).append(one)
-            for name, group in groups.items():
-                self._serve_branch(name, group)
+            self._follow_policy()
+            self._serve_branches(batch)
         if attempt.error is not None:
             _fail(batch, attempt.error)
         if is_awaited(lock_file(self._git)):
             threading.Event().wait(1.2 * LONGEST_PAUSE)  # whoever waits takes the lock now
+
+    def _serve_branches(self, batch: Sequence[_Waiting]) -> None:
+        self._of_author = {}
+        groups: dict[str, list[_Waiting]] = {}
+        for one in batch:
+            attempt, name = Attempt(), ""
+            with attempt:
+                name = self._choose_branch(one.request)
+            if attempt.error is not None:
+                _fail([one], attempt.error)
+            else:
+                groups.setdefault(name, []).append(one)
+        for name, group in groups.items():
+            self._serve_branch(name, group)
 
     def _choose_branch(self, request: WriteRequest) -> str:
         """The branch that a request is written to first.
@@ -334,6 +368,12 @@ class Writer:
         for _ in range(_TRIES):
             new, again = self._sort(branch, [one for one in group if not one.future.done()])
             train = branch.make([one.request for one in new])
+            if branch.name == self._yard.main and not self._policy.is_read(train.before.catalog):
+                # Another policy came in between: it may want a proposal.
+                self._yard.pool.forget_since()
+                self._follow_policy()
+                self._serve_branches(group)
+                return
             said: Sequence[str] = ()
             try:
                 if train.commits:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import venv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -130,13 +130,15 @@ class ServerProcess(NamedTuple):
 
 @contextmanager
 def running_server(
-    repository: Path | str, *options: str, env: Mapping[str, str] | None = None
+    repository: Path | str,
+    *options: str,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("-m", "registry_tool"),
 ) -> Iterator[ServerProcess]:
     """``registry serve`` on a free port of this machine, until the block ends; then it must stop cleanly."""
     command = [
         sys.executable,
-        "-m",
-        "registry_tool",
+        *program,
         "serve",
         "--repo",
         str(repository),

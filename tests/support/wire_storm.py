@@ -24,7 +24,7 @@ from registry_tool.manifests.problems import JSON
 from support import commit, git, run_git, run_program, write_files
 from support.wire_clients import running_server
 
-__all__ = ["Storm", "check_storm", "guarded_registry", "run_storm"]
+__all__ = ["Storm", "check_storm", "guarded_registry", "push_notes", "run_storm"]
 
 _MLFLOW: Final = "/api/2.0/mlflow"
 _KUBEFLOW: Final = "/api/model_registry/v1alpha3"
@@ -65,6 +65,7 @@ class Storm:
         is_up: Set while there is a server.
         may_write: Cleared while a person has been refused again and again: Git takes a push only if the branch has not moved
             since it was fetched, and with clients that never pause it always has.
+        pause: A file that exists meanwhile, for clients that are other processes; None where there are none.
     """
 
     bare: Path
@@ -79,6 +80,19 @@ class Storm:
     is_over: threading.Event = field(default_factory=threading.Event)
     is_up: threading.Event = field(default_factory=threading.Event)
     may_write: threading.Event = field(default_factory=threading.Event)
+    pause: Path | None = None
+
+    def hold(self) -> None:
+        """Let the clients wait before their next request."""
+        self.may_write.clear()
+        if self.pause is not None:
+            self.pause.touch()
+
+    def release(self) -> None:
+        """Let the clients write."""
+        self.may_write.set()
+        if self.pause is not None:
+            self.pause.unlink(missing_ok=True)
 
 
 class _Wire:
@@ -191,7 +205,8 @@ def _kubeflow_client(storm: Storm, wire: _Wire, number: int) -> None:
             storm.created.add(f"{mark}a")
 
 
-def _person(storm: Storm, clone: Path) -> None:
+def push_notes(storm: Storm, clone: Path) -> None:
+    """A person who commits a note, pushes it through the hook until it is taken, and begins again."""
     turn = 0
     while not storm.is_over.is_set():
         turn += 1
@@ -201,7 +216,7 @@ def _person(storm: Storm, clone: Path) -> None:
         while attempts < _ATTEMPTS:
             attempts += 1
             if attempts > _UNPAUSED:
-                storm.may_write.clear()
+                storm.hold()
             git(clone, "pull", "--quiet", "--rebase", "origin", "main")
             done = subprocess.run(
                 ["git", "push", "--quiet", "origin", "HEAD:main"],
@@ -214,7 +229,7 @@ def _person(storm: Storm, clone: Path) -> None:
                 break
         else:
             storm.failures.append(f"a push was refused: {done.stderr.decode()[-500:]}")
-        storm.may_write.set()
+        storm.release()
         storm.is_over.wait(0.3)
 
 
@@ -253,9 +268,9 @@ def run_storm(
         seed: Of the moments of the kills.
     """
     storm, chance = Storm(bare), random.Random(seed)
-    storm.may_write.set()
+    storm.release()
     threads = _clients(storm, faces, clients)
-    threads.append(threading.Thread(target=_person, args=(storm, bare.parent / "person")))
+    threads.append(threading.Thread(target=push_notes, args=(storm, bare.parent / "person")))
     share = seconds / (kills + 1)
     with ExitStack() as running:
         for turn in range(kills + 1):

@@ -29,10 +29,32 @@ __all__ = ["RULES"]
 
 _SOON: Final = dt.timedelta(days=1)
 _Reserved = tuple[str, str, JSONPath]
+# Object ids of the folders of drafts that reserve nothing, which nearly all do: a client that adds thousands of versions has as
+# many drafts until they are sealed, and each change of the model would read all of them.
+_RESERVE_NOTHING: Final[dict[str, None]] = {}
+_MOST_KEPT: Final = 100_000
 
 
 def _drafts(model: ModelView) -> list[VersionView]:
     return [*filter(None, map(model.draft, model.drafts))]
+
+
+def _reserving_drafts(model: ModelView) -> list[VersionView]:
+    """The drafts that reserve a name, in the order of their names."""
+    entries = model.catalog.tree.folder(f"{model.folder}/drafts")
+    found = []
+    for name in model.drafts:
+        folder = entries[name].oid
+        draft = None if folder in _RESERVE_NOTHING else model.draft(name)
+        if draft is None:
+            continue
+        if draft.reserved_tags or draft.reserved_aliases:
+            found.append(draft)
+        elif folder:
+            if len(_RESERVE_NOTHING) >= _MOST_KEPT:
+                _RESERVE_NOTHING.clear()
+            _RESERVE_NOTHING[folder] = None
+    return found
 
 
 def _reserved(draft: VersionView) -> Iterator[_Reserved]:
@@ -79,7 +101,7 @@ def reserved_names_are_free(model: ModelView) -> Iterator[Violation]:
     Example:
         ``drafts/5/draft.yaml`` says ``tags: [v5-edge]``, and ``tags/v5-edge.yaml`` exists.
     """
-    drafts = _drafts(model)
+    drafts = _reserving_drafts(model)
     if not drafts:
         return
     taken, aliases = _holders(model), frozenset(map(fold, model.aliases))
@@ -105,7 +127,13 @@ def _reserving(model: ModelView, name: str) -> VersionView | None:
     """The draft that a name is reserved for."""
     folded = fold(name)
     return next(
-        (d for d in _drafts(model) for _, other, _ in _reserved(d) if fold(other) == folded), None
+        (
+            d
+            for d in _reserving_drafts(model)
+            for _, other, _ in _reserved(d)
+            if fold(other) == folded
+        ),
+        None,
     )
 
 

@@ -23,8 +23,10 @@ __all__ = ["ObjectPool", "PooledTree"]
 
 _NO_FOLDER: Final[Mapping[str, Entry]] = {}
 # Manifests are small; what is larger is read again.
-_MOST_BYTES: Final = 32 * 1024 * 1024
+_MOST_BYTES: Final = 16 * 1024 * 1024
 _LARGEST: Final = 256 * 1024
+# What CPython takes for an object besides its bytes: its id, a tuple, and a place in the dictionary. Most are smaller.
+_OVERHEAD: Final = 256
 _MOST_ENTRIES: Final = 200_000
 # Smaller folders are sorted again; of larger ones the lines are kept, which they share with those of the folder before.
 _WORTH_KEEPING: Final = 8
@@ -129,9 +131,9 @@ class ObjectPool:
             return
         while self._recent and self._bytes > _MOST_BYTES:
             _, dropped = self._recent.pop(next(iter(self._recent)))
-            self._bytes -= len(dropped)
+            self._bytes -= len(dropped) + _OVERHEAD
         self._recent[oid] = kind, data
-        self._bytes += len(data)
+        self._bytes += len(data) + _OVERHEAD
 
     def listing(self, oid: str) -> Mapping[str, Entry]:
         """The entries of a tree object; empty where there is none.

@@ -61,7 +61,8 @@ async def _receive(frames: Frames, received: ReceivedBytes) -> None:
         if kind != "chunks":
             what = "the metadata comes once, as the first message" if kind else "a message is empty"
             raise UsageError(f"{what}; the others are chunks")
-        await received.add(read_bytes(frame, kind))
+        if received.add(read_bytes(frame, kind)):
+            await received.flush()
 
 
 async def upload(call: RpcCall, frames: Frames) -> Message:

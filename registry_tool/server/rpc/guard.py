@@ -10,7 +10,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
 
 import grpc
 import grpc.aio
@@ -82,7 +83,10 @@ Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
 class _Arriving:
-    """The messages of a stream, each within its time.
+    """The messages of a stream, each within its time. Use it in a ``with`` block.
+
+    One timer watches the whole stream: a client may send a message for each KiB, and a timer for each takes longer than
+    reading it.
 
     Args:
         context: Of the call.
@@ -94,14 +98,42 @@ class _Arriving:
         self._context = context
         self._parse = parse
         self._idle = idle
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._since = 0.0  # when the wait for the next message began; 0 while none is waited for
+        self._is_late = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> Self:
+        self._timer = self._loop.call_later(self._idle, self._look)
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        left = self._idle
+        if self._since:
+            left += self._since - self._loop.time()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._look)
+        elif self._task is not None:
+            self._is_late = True
+            self._task.cancel()
 
     async def read(self) -> Message | None:
         """See ``Frames``."""
+        self._since = self._loop.time()
         try:
-            async with asyncio.timeout(self._idle):
-                raw: object = await self._context.read()
-        except TimeoutError as exc:
-            raise BodyTooSlowError from exc
+            raw: object = await self._context.read()
+        except asyncio.CancelledError as exc:
+            if self._is_late and self._task is not None and not self._task.uncancel():
+                raise BodyTooSlowError from exc
+            raise
+        self._since = 0.0
         return self._parse(raw) if isinstance(raw, bytes) else None
 
 
@@ -163,10 +195,9 @@ class RpcGuard:
         async def handle(_: object, context: Context) -> bytes:
             async with self._guarded(api, context):
                 call = await self._call(api, context)
-                frames = _Arriving(
-                    context, lambda raw: _parse(rpc.request, raw), self._limits.idle_seconds
-                )
-                found = await receive(call, frames)
+                idle = self._limits.idle_seconds
+                with _Arriving(context, lambda raw: _parse(rpc.request, raw), idle) as frames:
+                    found = await receive(call, frames)
             return found.SerializeToString()
 
         return handle

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -55,7 +54,6 @@ class RpcListener:
         guard: What their calls pass.
         certificate: The file of the TLS certificate chain; None for plain text.
         key: The file of its private key; None where it is in the file of the certificate.
-        on_busy: Is told that the port is in use, and the server starts without gRPC; None where that ends the start.
 
     Attributes:
         port: The port that it listens on, once it is bound.
@@ -70,10 +68,8 @@ class RpcListener:
         *,
         certificate: Path | None = None,
         key: Path | None = None,
-        on_busy: Callable[[str], None] | None = None,
     ) -> None:
         self.port = port
-        self._on_busy = on_busy
         self._host = f"[{host}]" if ":" in host else host
         self._faces = faces
         self._guard = guard
@@ -90,7 +86,7 @@ class RpcListener:
 
     @property
     def served(self) -> list[RpcFace]:
-        """The protocols, with the address in what their clients have to set; none where the port was in use."""
+        """The protocols, with the address in what their clients have to set; none before ``bind``."""
         if self._server is None:
             return []
         return [
@@ -108,12 +104,7 @@ class RpcListener:
             UsageError: The certificate cannot be read.
             OperationalError: The port is in use or not allowed.
         """
-        try:
-            self._server = self._bind()
-        except OperationalError as exc:
-            if self._on_busy is None:
-                raise
-            self._on_busy(f"{self._faces[0].name} is not served: {exc.message}; {exc.remedy}")
+        self._server = self._bind()
 
     def _bind(self) -> grpc.aio.Server:
         server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_MOST_CALLS)

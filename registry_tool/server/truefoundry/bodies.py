@@ -49,6 +49,7 @@ _LONGEST_TEXT: Final = 2048
 _MOST: Final = 1000
 _LARGEST: Final = (1 << 53) - 1
 _LARGEST_MANIFEST: Final = 256 << 10
+_DEEPEST: Final = 64  # levels of lists and objects; orjson writes 254
 _VERSION_TYPE: Final = "model-version"
 _STORES: Final = r"^(s3|gs|wasbs)://[^\x00-\x20\x7f]+$"
 _LINE: Final = r"^[^\x00-\x1f\x7f]+$"
@@ -316,6 +317,21 @@ def check_object(data: dict[str, JSON], kind: type[BodyType], where: str = "") -
         raise _refuse(exc, where, given) from None
 
 
+def _check_depth(data: JSON) -> None:
+    """Refuse data with too many levels, without recursion."""
+    layer: list[JSON] = [data]
+    for _ in range(_DEEPEST):
+        inside: list[JSON] = []
+        for one in layer:
+            if isinstance(one, dict):
+                inside += one.values()
+            elif isinstance(one, list):
+                inside += one
+        layer = inside
+    if any(isinstance(one, dict | list) for one in layer):
+        raise ManifestFieldError("body", f"more than {_DEEPEST} levels of lists and objects")
+
+
 def check_manifest(data: dict[str, JSON], kind: type[BodyType]) -> dict[str, JSON]:
     """A manifest as it was given, without what it leaves out.
 
@@ -339,4 +355,5 @@ async def read_body(request: Request, kind: type[BodyType]) -> BodyType:
         raise UsageError(f"the body is not JSON: {exc}") from None
     if not isinstance(data, dict):
         raise UsageError("the body is not a JSON object")
+    _check_depth(data)
     return check_object(data, kind)

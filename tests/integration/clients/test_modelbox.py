@@ -138,7 +138,7 @@ def write_everything(wire: ModelBoxWire) -> dict[str, str]:
             "wallclock_time": {"seconds": 9, "nanos": 1},
         }
         wire.ask("LogEvent", parent_id=owner, event={**event, "metadata": metadata})
-        wire.upload(owner, "/home/ada/notes.txt", owner.encode(), file_type=3)
+        wire.upload(owner, "/data/notes.txt", owner.encode(), file_type=3)
     return ids
 
 
@@ -156,7 +156,7 @@ def read_everything(wire: ModelBoxWire, ids: dict[str, str]) -> dict[str, Messag
         for call in ("ListArtifacts", "ListMetadata", "GetMetrics", "ListEvents"):
             found[f"{call} {name}"] = wire.ask(call, parent_id=owner)
         files = read_messages(found[f"ListArtifacts {name}"], "files")
-        stored = next(one for one in files if read_text(one, "path") == "/home/ada/notes.txt")
+        stored = next(one for one in files if read_text(one, "path") == "/data/notes.txt")
         assert wire.download(read_text(stored, "id")).content == owner.encode()
     return found
 

@@ -1,6 +1,7 @@
 """Sixteen clients of two protocols, people who push, kills: what was acknowledged is there, once.
 
-The full minute and a hundred kills: ``python tests/benchmarks/serve_storm.py --seconds 60 --kills 100``.
+The full minute and a hundred kills: ``python tests/benchmarks/serve_storm.py --seconds 60 --kills 100``, with the real
+client packages ``--packages``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from support.manifests import small_registry
+from support.package_storm import run_package_storm
+from support.wire_clients import client_python
 from support.wire_storm import check_storm, guarded_registry, run_storm
 
 
@@ -21,4 +24,16 @@ def test_nothing_is_lost_and_nothing_is_there_twice(tmp_path: Path, kills: int) 
     assert len(storm.created) > 50
     assert storm.pushed
     assert storm.kills == kills
+    check_storm(storm, tmp_path)
+
+
+@pytest.mark.timeout(300)
+def test_what_the_real_packages_were_told_is_there_after_kills(tmp_path: Path) -> None:
+    for package in ("mlflow", "kubeflow"):
+        client_python(package)
+    bare = guarded_registry(tmp_path, small_registry())
+    storm = run_package_storm(bare, clients=4, seconds=6, kills=2)
+    kinds = {mark[:6] for mark in storm.created}
+    assert kinds == {"mark-m", "mark-k", "mark-p"}
+    assert storm.kills == 2
     check_storm(storm, tmp_path)

@@ -97,3 +97,27 @@ def test_a_push_of_many_says_what_was_left_out(clone: Path) -> None:
     said = answer(clone, *updates)
     assert not said.refused
     assert f"3 more branches were not checked (at most {MAX_BRANCHES} per push)" in said.lines
+
+
+def test_what_is_published_stays_the_first_parent(clone: Path, tmp_path: Path) -> None:
+    """As `git pull` merges, one's own commit would come first."""
+    other = tmp_path / "other"
+    git(tmp_path, "clone", "-q", str(tmp_path / "start"), "other")
+    change(other, {"README.md": "Theirs.\n"})
+    git(other, "push", "-q", "origin", "HEAD:refs/heads/theirs")
+    git(tmp_path / "start", "switch", "-q", "--detach")
+    git(other, "push", "-q", "origin", "HEAD:refs/heads/trunk")
+    change(clone, {"notes.md": "Mine.\n"})
+    mine = git(clone, "rev-parse", "HEAD")
+    git(clone, "pull", "-q", "--no-rebase", "--no-edit")
+    old = git(clone, "rev-parse", "origin/trunk")
+    said = answer(clone, Update("refs/heads/trunk", old, git(clone, "rev-parse", "HEAD")))
+    assert said.refused
+    assert "trunk: this merge has its parents in the wrong order" in "\n".join(said.lines)
+    assert "git pull --rebase origin trunk" in "\n".join(said.lines)
+    idea = Update("refs/heads/idea", NONE, git(clone, "rev-parse", "HEAD"))
+    assert not answer(clone, idea).refused
+    git(clone, "reset", "-q", "--hard", "origin/trunk")
+    git(clone, "merge", "-q", "--no-ff", "--no-edit", mine)
+    good = Update("refs/heads/trunk", old, git(clone, "rev-parse", "HEAD"))
+    assert not answer(clone, good).refused

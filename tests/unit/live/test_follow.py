@@ -20,7 +20,7 @@ from support.manifests import (
 
 from registry_tool.errors import GitError, ShallowHistoryError
 from registry_tool.git.repository import Repository
-from registry_tool.live.follow import LiveCatalog
+from registry_tool.live.follow import LeftLine, LiveCatalog
 from registry_tool.live.moving import Step, move
 from registry_tool.live.snapshot import Snapshot
 from registry_tool.live.steps import read_steps
@@ -137,6 +137,39 @@ def test_a_merge_that_makes_the_branch_its_second_parent(past: History) -> None:
     git(past.folder, "switch", "--quiet", "-C", "main")
     assert found.look()
     assert as_data(found.snapshot) == as_data(live(past.folder).snapshot)
+
+
+def test_what_a_branch_left_is_known_until_its_line_has_it_again(past: History) -> None:
+    found = live(past.folder)
+    left, before = found.snapshot.commit, versions(found)
+    past.branch("side", "HEAD~1")
+    past.commit(two("7"))
+    git(past.folder, "merge", "--quiet", "--no-ff", "-m", "wrong way round", "main")
+    git(past.folder, "switch", "--quiet", "-C", "main")
+    found.look()
+    assert found.left_line == LeftLine(left, is_merged=True)
+    assert versions(found) != [*before, (5, "7")]
+    past.commit(two("8"))
+    found.look()
+    assert found.left_line == LeftLine(left, is_merged=True)
+    git(past.folder, "switch", "--quiet", "--detach", left)
+    git(past.folder, "merge", "--quiet", "--no-ff", "--no-edit", "main")
+    git(past.folder, "switch", "--quiet", "-C", "main")
+    found.look()
+    assert found.left_line is None
+    assert versions(found) == [*before, (5, "7"), (6, "8")]
+    git(past.folder, "reset", "--quiet", "--hard", left)
+    found.look()
+    assert found.left_line is not None
+    assert not found.left_line.is_merged
+
+
+def test_a_warm_start_knows_what_the_branch_left_meanwhile(past: History, tmp_path: Path) -> None:
+    first = live(past.folder, tmp_path / "kept")
+    left = first.snapshot.commit
+    first.close()
+    git(past.folder, "reset", "--quiet", "--hard", "HEAD~1")
+    assert live(past.folder, tmp_path / "kept").left_line == LeftLine(left, is_merged=False)
 
 
 def test_a_deleted_branch_leaves_the_last_state(past: History) -> None:

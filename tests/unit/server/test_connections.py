@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+import socket
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
 
 import pytest
 import uvicorn
-from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry_tool.server import connections
 from registry_tool.server.connections import BoundedConnection
@@ -171,3 +173,70 @@ def test_writes_that_follow_each_other_are_joined(
         return transport.pieces
 
     assert asyncio.run(run()) == [*written, b"last", b"(closed)"]
+
+
+class _Forgetful(_Impatient):
+    write_seconds = 0.3
+
+
+async def _read_nothing(app: ASGIApp, *requests: bytes, read: int = 0, pause: float = 0.0, most: float = 5.0) -> float:  # fmt: skip
+    """How long a server keeps a connection whose client reads nothing, or ``read`` bytes after each pause."""
+    config = uvicorn.Config(app, http=_Forgetful, ws="none", lifespan="off", log_config=None, log_level="error")  # fmt: skip
+    config.load()
+    state = uvicorn.server.ServerState()
+    loop = asyncio.get_running_loop()
+    lost = asyncio.Event()
+
+    class Connection(_Forgetful):
+        def connection_lost(self, exc: Exception | None) -> None:
+            lost.set()
+            super().connection_lost(exc)
+
+    async with await loop.create_server(lambda: Connection(config, state, {}), "127.0.0.1", 0) as server:  # fmt: skip
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.setblocking(False)
+            await loop.sock_connect(client, server.sockets[0].getsockname())
+            for request in requests:
+                await loop.sock_sendall(client, request)
+            began = loop.time()
+            async with asyncio.timeout(most):
+                while not lost.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(lost.wait(), pause or None)
+                    if read and not await loop.sock_recv(client, read):
+                        break
+            return loop.time() - began
+
+
+_LARGE: Final = b"x" * (16 << 20)
+
+
+async def _large(scope: Scope, receive: Receive, send: Send) -> None:
+    await PlainTextResponse(_LARGE)(scope, receive, send)
+
+
+async def _endless(scope: Scope, receive: Receive, send: Send) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 30_000
+            await asyncio.sleep(0)
+
+    await StreamingResponse(pieces())(scope, receive, send)
+
+
+@pytest.mark.parametrize("app", [_large, _endless], ids=["in memory", "a stream"])
+@pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"], ids=["kept", "closing"])
+def test_an_answer_that_nobody_reads_is_dropped(app: ASGIApp, last: bytes) -> None:
+    assert asyncio.run(_read_nothing(app, GET + last + b"\r\n")) < 3
+
+
+def test_many_answers_that_are_not_read_are_dropped() -> None:
+    assert asyncio.run(_read_nothing(_large, *[GET + b"\r\n"] * 3)) < 3
+
+
+def test_a_slow_reader_is_answered() -> None:
+    with pytest.raises(TimeoutError):  # it still is, after two seconds
+        asyncio.run(_read_nothing(_endless, GET + b"\r\n", read=100_000, pause=0.05, most=2))
+    with pytest.raises(TimeoutError):
+        asyncio.run(_read_nothing(_large, GET + b"\r\n", read=100_000, pause=0.05, most=2))

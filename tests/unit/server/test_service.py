@@ -269,3 +269,67 @@ def test_transports_that_run_commands_are_refused(state: Path) -> None:
         with pytest.raises((UsageError, OperationalError)), open_service(url, ServiceOptions()):
             pass
     assert not state.exists()
+
+
+def _policy(text: str) -> dict[str, str]:
+    return {"serve.yaml": f"schema: serve/v1\n{text}"}
+
+
+def test_the_published_policy_is_followed(bare: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    with open_service(bare, ServiceOptions(notify=said.append)) as service:
+        assert service.describe(LOCAL)["mode"] == "commit"
+        text = "write: branch\nnamespaces: {mlflow: vision}\ncommitter: Bot <bot@example.org>\n"
+        oid = _push(tmp_path, bare, _policy(text))
+        written = asyncio.run(service.write(version_request(1)))
+        assert written.proposed
+        assert git(bare, "log", "-1", "--format=%cn <%ce>", str(written.commit)) == "Bot <bot@example.org>"  # fmt: skip
+        assert git(bare, "rev-parse", "main") == oid
+        _wait_for(service, oid)
+        assert service.mode == "branch"
+        assert service.writing_namespace("mlflow") == "vision"
+        git(tmp_path / "work", "rm", "--quiet", "serve.yaml")
+        oid = _push(tmp_path, bare, {})
+        written = asyncio.run(service.write(version_request(2)))
+        assert git(bare, "rev-parse", "main^", "main").split() == [oid, written.commit]
+        assert service.writing_namespace("mlflow") == "default"
+    assert said == [
+        "serve.yaml was changed: write: branch, committer: Bot <bot@example.org>",
+        "serve.yaml was changed: write: commit, committer: registry server <registry@localhost>",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ("schema: serve/v1\nwrite: [\n", "serve.yaml:3"),
+        ("schema: serve/v1\nwrite: later\n", "serve.yaml:2"),
+        ("schema: serve/v1\nnamespaces: [a]\nwrite: branch\n", "serve.yaml:2"),
+        ("schema: serve/v1\nwrite: propose\n", "remote"),
+        ("schema: serve/v1\nwrite: branch\ncommitter: nobody\n", "serve.yaml:3"),
+    ],
+)
+def test_a_policy_that_cannot_be_used_changes_nothing(
+    bare: Path, tmp_path: Path, broken: str, told: str
+) -> None:
+    _push(tmp_path, bare, _policy("namespaces: {mlflow: vision}\n"))
+    with open_service(bare, ServiceOptions()) as service:
+        assert service.warnings(LOCAL) == []
+        _push(tmp_path, bare, {"serve.yaml": broken})
+        written = asyncio.run(service.write(version_request(1)))
+        assert (service.mode, written.proposed) == ("commit", False)
+        if "propose" not in broken:
+            assert service.writing_namespace("mlflow") == "vision"
+        (warning,) = service.warnings(LOCAL)
+        assert warning.startswith("serve.yaml is not followed: "), warning
+        assert told in warning
+        assert service.describe(LOCAL)["warnings"] == [warning]
+    if "propose" in broken:
+        return
+    with open_service(bare, ServiceOptions()) as service:  # as far back as history has a valid one
+        assert (service.mode, service.writing_namespace("mlflow")) == ("commit", "vision")
+        assert service.warnings(LOCAL) == [warning]
+        assert asyncio.run(service.write(version_request(2))).commit
+    with open_service(bare, ServiceOptions(read_only=True)) as service:
+        assert service.writing_namespace("mlflow") == "vision"
+        assert "serve.yaml" in str(service.warnings(LOCAL))

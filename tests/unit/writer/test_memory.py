@@ -13,7 +13,7 @@ from registry_tool.catalog.catalog import Catalog
 from registry_tool.git.objects.pool import ObjectPool, PooledTree
 from registry_tool.git.repository import Repository
 from registry_tool.manifests.data import text
-from registry_tool.manifests.layout import MODELS
+from registry_tool.manifests.layout import MODELS, OBJECTS
 from registry_tool.names import ModelName
 from registry_tool.writer.memory import ManifestMemory, WriterCatalog
 
@@ -69,6 +69,25 @@ def _identities(catalog: Catalog) -> dict[str, str]:
 def test_external_ids_in_every_form(catalog: WriterCatalog, value: str, number: str) -> None:
     found = set(catalog.find_mentions([value], under=[MODELS]))
     assert f"{MODEL}/versions/{number}/version.yaml" in found
+
+
+def test_external_ids_in_the_data_of_other_protocols(folder: Path) -> None:
+    kept = {
+        f"{MODEL}/wire.yaml": 'schema: wire/v1\nkubeflow: {external_id: "in wire, ü"}\n',
+        f"{MODEL}/versions/11/wire.yaml": "schema: wire/v1\nkubeflow:\n  artifacts:\n    metric:acc:\n      externalId: |-\n        two\n        lines\n",
+        "objects/kubeflow/experiment/84/first-tries-22aeb203.yaml": (
+            "schema: object/v1\napi: kubeflow\nkind: experiment\ntitle: T\ndata: {external_id: of-object}\n"
+        ),
+    }
+    write_files(folder, kept)
+    commit(folder)
+    repository = Repository.open(folder)
+    catalog = _catalog(repository, ManifestMemory())
+    for path, value in zip(kept, ("in wire, ü", "two\nlines", "of-object"), strict=True):
+        assert path in set(catalog.find_mentions([value], under=[MODELS, OBJECTS]))
+        plain = Catalog(catalog.tree)  # searches the files
+        assert path in set(plain.find_mentions([value], under=[MODELS, OBJECTS]))
+    repository.close()
 
 
 def test_drafts_claim_values_too(catalog: WriterCatalog) -> None:

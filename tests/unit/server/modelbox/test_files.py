@@ -22,7 +22,7 @@ from registry_tool.server.limits import Limits
 from registry_tool.server.modelbox.values import build
 
 CONTENT: Final = bytes(range(256)) * 5000
-PATH: Final = "/home/ada/runs/7/weights.bin"
+PATH: Final = "/data/runs/7/weights.bin"
 
 
 def registry_files(folder: Path) -> dict[str, str]:

@@ -1,0 +1,201 @@
+"""What others push is served at once, and checked: what the check refuses is kept for ``/status``.
+
+It is published already, so a server that held it back would only differ from every clone. Small pushes come with the
+report of the writer, which checks them to know its own ground. All others are checked in a process of their own, with the same
+engine: a change of policy concerns every file, and a thread would take Python's lock from the requests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+import orjson
+
+from registry_tool.manifests.problems import JSON
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from registry_tool.checks.findings import Report
+
+__all__ = ["CheckedPushes", "PushFinding"]
+
+_AGAIN: Final = 60.0
+_LONGEST: Final = 3600.0
+_MOST_BYTES: Final = 64 << 20  # of a report
+_MOST_KEPT: Final = 1000
+_NICENESS: Final = 10  # requests come first
+
+
+class PushFinding(NamedTuple):
+    """What the check refuses in what others pushed.
+
+    Attributes:
+        path: The file.
+        line: Counted from 1.
+        rule: The id of the rule.
+        message: One sentence.
+    """
+
+    path: str
+    line: int
+    rule: str
+    message: str
+
+
+class CheckedPushes:
+    """Checks what others pushed, in a thread, one check at a time; all that came meanwhile is one change.
+
+    Args:
+        place: The repository.
+        tip: Gives the full id of the commit that is served.
+        again: After how many seconds a registry with findings is checked again, if it has moved: its own clients may have
+            corrected them.
+    """
+
+    def __init__(self, place: Path, tip: Callable[[], str], *, again: float = _AGAIN) -> None:
+        self._place = place
+        self._tip = tip
+        self._again = again
+        self._lock = threading.Lock()
+        self._pushed = threading.Event()
+        self._stopped = False
+        self._taken = 0
+        self._since = ""
+        self._last = ""
+        self._trouble = ""
+        self._findings: tuple[PushFinding, ...] = ()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def findings(self) -> tuple[PushFinding, ...]:
+        """What the check refuses of what was pushed and is served; the first thousand."""
+        return self._findings
+
+    @property
+    def is_checking(self) -> bool:
+        """True while something that is served has not been checked."""
+        return self._pushed.is_set()
+
+    @property
+    def trouble(self) -> str:
+        """Why the last check gave no answer; empty where it did."""
+        return self._trouble
+
+    def take(self, before: str, after: str, report: Report | None = None) -> None:
+        """Have a push checked.
+
+        Args:
+            before: The full id of the commit that was served before it.
+            after: The full id of the commit that it moved the branch to.
+            report: The check of it as one change, where it was made already.
+        """
+        with self._lock:
+            self._taken += 1
+            is_whole = not self._since
+            if is_whole and report is not None and report.verdict != "refuse":
+                return
+            self._since = self._since or before
+            if is_whole and report is not None:
+                self._last, self._findings = after, _from_report(report)
+            else:
+                self._pushed.set()
+            if self._thread is None and not self._stopped:
+                self._thread = threading.Thread(target=self._run, name="pushes", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopped:
+            is_pushed = self._pushed.wait(self._again if self._findings else None)
+            head = self._tip()
+            if is_pushed or head != self._last:
+                self._judge(head)
+
+    def _judge(self, head: str) -> None:
+        with self._lock:
+            since, taken = self._since, self._taken
+        found = self._check(since, head)
+        with self._lock:
+            self._last, self._findings = head, found or ()
+            if self._taken == taken:
+                self._pushed.clear()
+                self._since = since if found else ""
+            elif not found:
+                self._since = head
+
+    def _check(self, base: str, head: str) -> tuple[PushFinding, ...] | None:
+        """What the check refuses in the changes between two commits; None where there is no answer."""
+        words = ["check", "--repo", str(self._place), "--base", base, "--head", head]
+        command = [sys.executable, "-P", "-m", "registry_tool", *words, "--format", "json"]
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
+            self._process = process
+            if self._stopped:
+                process.kill()
+            timer = threading.Timer(_LONGEST, process.kill)
+            timer.daemon = True
+            timer.start()
+            try:
+                if hasattr(os, "setpriority"):
+                    with contextlib.suppress(OSError):
+                        os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
+                said = b"" if process.stdout is None else process.stdout.read(_MOST_BYTES)
+                if len(said) == _MOST_BYTES:
+                    process.kill()
+            finally:
+                timer.cancel()
+                process.wait()
+                self._process = None
+        found = _from_json(said)  # half a report is no JSON
+        self._trouble = (
+            "" if found is not None else f"{base[:12]}..{head[:12]} could not be checked"
+        )
+        return found
+
+    def describe(self, is_visible: Callable[[str], bool]) -> Mapping[str, JSON]:
+        """For ``/status``: what was pushed and would be refused, as far as somebody may know of it."""
+        shown: list[JSON] = [
+            {"path": f.path, "line": f.line, "rule": f.rule, "message": f.message}
+            for f in self._findings
+            if is_visible(f.path)
+        ]
+        return {"checking": self.is_checking, "trouble": self._trouble, "refused": shown}
+
+    def close(self) -> None:
+        """Stop checking."""
+        self._stopped = True
+        self._pushed.set()
+        process = self._process
+        if process is not None:
+            process.kill()
+        if self._thread is not None:
+            self._thread.join()
+
+
+def _from_report(report: Report) -> tuple[PushFinding, ...]:
+    refused = (f for f in report.findings if f.severity == "refuse")
+    return _first(PushFinding(f.path, f.line, f.rule, f.message) for f in refused)
+
+
+def _from_json(said: bytes) -> tuple[PushFinding, ...] | None:
+    try:
+        found = cast("list[dict[str, JSON]]", orjson.loads(said)["findings"])
+        refused = [one for one in found if one["severity"] == "refuse"]
+        return _first(
+            PushFinding(str(f["path"]), int(str(f["line"])), str(f["rule"]), str(f["message"]))
+            for f in refused
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _first(found: Iterable[PushFinding]) -> tuple[PushFinding, ...]:
+    return tuple(one for _, one in zip(range(_MOST_KEPT), found, strict=False))

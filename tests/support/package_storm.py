@@ -1,0 +1,77 @@
+"""The storm with the real client packages, each in a process of its own; see ``wire_storm``."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final, cast
+
+from registry_tool.manifests.problems import JSON
+from support.git_servers import free_port
+from support.wire_clients import run_client, running_server
+from support.wire_storm import Storm, push_notes
+
+__all__ = ["run_package_storm"]
+
+_PACKAGES: Final = ("mlflow", "kubeflow")
+_PATIENCE: Final = 300.0
+_STARTS: Final = 60.0
+# The scripts repeat what broke themselves, and look first whether it was done: a repeated POST makes a second version.
+_NO_RETRIES: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
+
+
+def _run_package(storm: Storm, number: int, port: int, folder: Path) -> None:
+    package = _PACKAGES[number % len(_PACKAGES)]
+    found = run_client(
+        package, f"storm_{package}.py", env=_NO_RETRIES, timeout=_PATIENCE + 3600,
+        url=f"http://127.0.0.1:{port}", port=port, number=number,
+        over=str(folder / "over"), pause=str(folder / "pause"),
+    )  # fmt: skip
+    said = cast("dict[str, dict[str, JSON]]", found)
+    created, settings = cast("list[str]", said["created"]), cast("dict[str, str]", said["settings"])
+    storm.created.update(created)
+    storm.settings.update(settings)
+    storm.broken += cast("int", said["repeated"])
+    storm.failures += cast("list[str]", said["failures"])
+
+
+def run_package_storm(
+    bare: Path, *, clients: int = 16, seconds: float = 60.0, kills: int = 0, seed: int = 1
+) -> Storm:
+    """Let client packages write and a person push for some seconds, and kill the server meanwhile.
+
+    Args:
+        bare: From ``guarded_registry``; the clone ``person`` lies next to it.
+        clients: How many processes, of the packages in turn.
+        seconds: How long, while there is a server; where it is killed, it starts again as often.
+        kills: How often the server is killed, at moments spread over the time.
+        seed: Of the moments of the kills.
+    """
+    folder = bare.parent
+    storm, chance, port = Storm(bare, pause=folder / "pause"), random.Random(seed), free_port()
+    storm.release()
+    person = threading.Thread(target=push_notes, args=(storm, folder / "person"))
+    share = seconds / (kills + 1)
+    with ExitStack() as running, ThreadPoolExecutor(clients) as pool:
+        running.callback((folder / "over").touch)
+        done = []
+        for turn in range(kills + 1):
+            server = running.enter_context(running_server(bare, "--port", str(port)))
+            storm.url = server.url
+            if turn == 0:
+                done = [pool.submit(_run_package, storm, n, port, folder) for n in range(clients)]
+                person.start()
+            time.sleep(share * chance.uniform(0.6, 1.4) if kills else share)
+            if turn < kills:
+                server.kill()
+                storm.kills += 1
+        storm.is_over.set()
+        (folder / "over").touch()
+        for one in done:
+            one.result(_PATIENCE)
+        person.join(_PATIENCE)
+    return storm
