@@ -10,6 +10,7 @@ mlflow-server``; without it, ours is measured alone (``--no-peer`` as well). ``-
 from __future__ import annotations
 
 import argparse
+import resource
 import shutil
 import statistics
 import subprocess
@@ -44,6 +45,8 @@ from benchmarks.serve_peers import (
     push_alias,
 )
 
+from registry_tool.manifests.problems import JSON
+
 _MLFLOW: Final = "/api/2.0/mlflow"
 _VERSION: Final = f"{_MLFLOW}/model-versions"
 _MODEL: Final = f"{_MLFLOW}/registered-models"
@@ -57,11 +60,13 @@ class Options(NamedTuple):
         seconds: Of one load.
         rounds: How often each server is measured, in turns.
         only: Words of the rows that are measured; none for all.
+        fresh: No two requests that read are the same, so that no server answers from a memory of answers.
     """
 
     seconds: float
     rounds: int
     only: Sequence[str]
+    fresh: bool = False
 
 
 class Row(NamedTuple):
@@ -119,6 +124,15 @@ class Requests(NamedTuple):
             "POST", f"{_VERSION}/create",
             name=self.name(number), source=f"s3://bucket/{number}", description=f"Run {number}.",
         )  # fmt: skip
+
+    def put(self, number: int) -> Call:
+        """Put a manifest of TrueFoundry's protocol."""
+        source: JSON = {"type": "external", "uri": f"s3://bucket/put/{number}"}
+        manifest: JSON = {
+            "type": "model-version", "name": f"put-{number % 100}", "ml_repo": "benchmark", "metadata": {"run": number},
+            "source": source, "description": f"Run {number}.", "framework": {"type": "onnx"},
+        }  # fmt: skip
+        return send("PUT", "/api/svc/v1/model-versions", manifest=manifest)
 
     def alias(self, number: int) -> Call:
         """Move an alias between two versions."""
@@ -185,6 +199,18 @@ class Measured(NamedTuple):
     peer_cpu: Sequence[float] = ()
 
 
+def _fresh(calls: Calls) -> Calls:
+    """The same requests; those that read have a parameter that no server knows, another one each."""
+
+    def call(number: int) -> Call:
+        found = calls(number)
+        if found.method != "GET":
+            return found
+        return found._replace(path=f"{found.path}{'&' if '?' in found.path else '?'}nonce={number}")
+
+    return call
+
+
 def measure_row(row: Row, servers: Sequence[Running], options: Options) -> Measured:
     """Each server in turns; the one that begins changes from round to round."""
     found: list[list[float]] = [[] for _ in servers]
@@ -196,7 +222,7 @@ def measure_row(row: Row, servers: Sequence[Running], options: Options) -> Measu
             first = (turn + 1) * 1_000_000
             spent = server.cpu_seconds
             done = run_load(
-                server.url, row.calls,
+                server.url, _fresh(row.calls) if options.fresh else row.calls,
                 clients=row.clients, seconds=options.seconds, first=first,
             )  # fmt: skip
             cpu[number].append((server.cpu_seconds - spent) * 1e3 / max(done.answers, 1))
@@ -263,6 +289,24 @@ def measure_reads_among_writes(ours: Running, ask: Requests, options: Options) -
     return Measured(busy, alone)
 
 
+def measure_puts(ours: Running, peer: Running, ask: Requests, options: Options) -> Measured:
+    """Milliseconds of a PUT of a manifest, and (as the peer) of creating a version through MLflow's protocol there."""
+    found: tuple[list[float], list[float]] = [], []
+    cpu: tuple[list[float], list[float]] = [], []
+    failures: list[str] = []
+    run_load(
+        ours.url, ask.put, clients=1, seconds=1
+    )  # the first write of a protocol imports what it needs
+    for turn in range(options.rounds):
+        for number, (server, calls) in enumerate(((ours, ask.put), (peer, ask.create))):
+            spent, first = server.cpu_seconds, (turn + 80) * 1_000_000
+            done = run_load(server.url, calls, clients=1, seconds=options.seconds, first=first)
+            found[number].append(done.median)
+            cpu[number].append((server.cpu_seconds - spent) * 1e3 / max(done.answers, 1))
+            failures += [f"{count} x {what}" for what, count in done.failures.items()]
+    return Measured(*found, failures, *cpu)
+
+
 def measure_pushes(ours: Running, repository: Path, options: Options) -> Measured:
     """Milliseconds until an alias that somebody pushed is served."""
     connection, found = Connection(ours.url), []
@@ -303,14 +347,22 @@ def measure_unchanged(ours: Running, options: Options) -> Measured:
 
 def measure_starts(repository: Path, place: Path, options: Options) -> Measured:
     """Seconds from the start to the first answer, and (as the peer) of ``python -c pass``."""
-    starts, empty = [], []
+    starts, empty, cpu, empty_cpu = [], [], [], []
     for _ in range(options.rounds):
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), _children_cpu()
         subprocess.run([sys.executable, "-c", "pass"], check=True)
         empty.append(time.perf_counter() - began)
+        empty_cpu.append((_children_cpu() - spent) * 1e3)
         with our_server(repository, place) as running:
+            cpu.append(running.cpu_seconds * 1e3)
             starts.append(running.seconds)
-    return Measured(starts, empty)
+    return Measured(starts, empty, (), cpu, empty_cpu)
+
+
+def _children_cpu() -> float:
+    """The processor time of the processes that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _words(values: Sequence[float]) -> str:
@@ -403,6 +455,12 @@ def measure(corpus: Path, versions: int, place: Path, options: Options, *, peer:
                 False,
             ),
             (
+                "TrueFoundry: put a manifest: ms (peer: create a version)",
+                lambda: measure_puts(ours, servers[-1], ask, options),
+                1,
+                False,
+            ),
+            (
                 "a push until it is served: ms",
                 lambda: measure_pushes(ours, repository, options),
                 1000,
@@ -436,9 +494,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", default=[], help="a word of a row; repeatable")
     parser.add_argument("--no-peer", action="store_true")
+    parser.add_argument("--fresh", action="store_true", help="no two requests are the same")
     chosen = parser.parse_args()
     chosen.corpora.mkdir(parents=True, exist_ok=True)
-    options = Options(chosen.seconds, chosen.rounds, chosen.only)
+    options = Options(chosen.seconds, chosen.rounds, chosen.only, chosen.fresh)
     loads = [load()]
     print(", ".join(f"{key} {value}" for key, value in described().items()))
     for size in map(int, chosen.versions.split(",")):
