@@ -24,6 +24,12 @@ _OK: Final = frozenset({200, 201})
 _BAD: Final = frozenset({400})
 _UNPROCESSABLE: Final = frozenset({400, 422})
 _MISSING: Final = frozenset({400, 404})
+# TrueFoundry looks for a name in a list, which is empty then.
+_UNKNOWN: Final = {"kubeflow": _MISSING, "mlflow": _MISSING, "truefoundry": _OK}
+# TrueFoundry's pages have at least one item, and a page that is too large is a large one.
+_NO_PAGE: Final = {"kubeflow": _OK, "mlflow": _OK, "truefoundry": _BAD}
+_LARGE_PAGE: Final = {"kubeflow": _BAD, "mlflow": _BAD, "truefoundry": _OK}
+_NOT_ALLOWED: Final = frozenset({405})
 _HEAD_BOUND: Final = frozenset({400, 414, 431})
 
 
@@ -35,12 +41,14 @@ class BadRequest(NamedTuple):
         build: Makes it for a protocol; may ask the server before.
         expected: See the module.
         plain: True where the answer comes before any protocol sees the request, and has no body of its form.
+        needs: An attribute of the protocol's column without which there is no such request; empty for none.
     """
 
     name: str
     build: Callable[[WireColumn, Asking], Ask]
     expected: Statuses
     plain: bool = False
+    needs: str = ""
 
 
 class BadStream(NamedTuple):
@@ -61,7 +69,8 @@ class BadStream(NamedTuple):
 
 def expected_statuses(row: BadRequest, column: WireColumn) -> frozenset[int]:
     """What a row expects of a protocol."""
-    return row.expected if isinstance(row.expected, frozenset) else row.expected[column.api]
+    found = row.expected if isinstance(row.expected, frozenset) else row.expected[column.api]
+    return found | {422} if column.is_unprocessable and 400 in found else found
 
 
 def _named(name: str) -> Callable[[WireColumn, Asking], Ask]:
@@ -120,7 +129,7 @@ _ROWS_OF_BODIES: Final = (
     BadRequest("null for a name", _body(b'{"name": null}'), _UNPROCESSABLE),
     BadRequest("a number for a description", _body(_NAME + b', "description": 7}'), _BAD),
     BadRequest(  # protobuf's JSON, which MLflow's server reads, passes over fields that it does not know
-        "an unknown field", _body(b'{"name": "unknown-field", "ext_id": 1}'), {"kubeflow": _BAD, "mlflow": _OK},
+        "an unknown field", _body(b'{"name": "unknown-field", "ext_id": 1}'), {"kubeflow": _BAD, "mlflow": _OK, "truefoundry": _BAD},
     ),
     BadRequest("a body of more than a mebibyte", _body(_NAME + b" " * (1 << 20) + b"}"), frozenset({413})),
     BadRequest("a gzip bomb", _body(gzip.compress(b" " * (64 << 20)), Content_Encoding="gzip"), frozenset({415})),
@@ -136,18 +145,18 @@ _ROWS_OF_NAMES: Final = (
     BadRequest("a null byte in a name", _named("a\0b"), _BAD),
     BadRequest("an empty name", _named(""), _UNPROCESSABLE),
     # MLflow's own bound is 256 where its database has one; our titles have 512.
-    BadRequest("a name of 300 characters", _named("x" * 300), {"kubeflow": _BAD, "mlflow": _OK}),
+    BadRequest("a name of 300 characters", _named("x" * 300), {"kubeflow": _BAD, "mlflow": _OK, "truefoundry": _BAD}),
     BadRequest("a name of 600 characters", _named("x" * 600), _BAD),
     BadRequest("a name of a megabyte", _named("x" * 1_000_000), _BAD),
     BadRequest("a name that is written backwards", _named("a\u202eb"), _BAD),
     BadRequest("a name with an invisible character", _named("a\u200bb"), _BAD),
     BadRequest("a name of control characters", _named("a\x1b[31mb"), _BAD),
-    BadRequest("a taken name", _named("taken"), {"kubeflow": frozenset({409}), "mlflow": _BAD}),
-    BadRequest("a taken name in capitals", _named("TAKEN"), {"kubeflow": frozenset({409}), "mlflow": frozenset({400, 409})}),
-    BadRequest("a taken name in other code points", _named("cafe\u0301"), {"kubeflow": frozenset({409}), "mlflow": frozenset({400, 409})}),
-    BadRequest("an unknown name with a null byte", lambda column, _: column.read("a\0b"), _MISSING),
-    BadRequest("an unknown name that is a path", lambda column, _: column.read("../../registry"), _MISSING),
-    BadRequest("an unknown name of 300 characters", lambda column, _: column.read("y" * 300), _MISSING),
+    BadRequest("a taken name", _named("taken"), {"kubeflow": frozenset({409}), "mlflow": _BAD, "truefoundry": _OK}),
+    BadRequest("a taken name in capitals", _named("TAKEN"), {"kubeflow": frozenset({409}), "mlflow": frozenset({400, 409}), "truefoundry": _BAD}),
+    BadRequest("a taken name in other code points", _named("cafe\u0301"), {"kubeflow": frozenset({409}), "mlflow": frozenset({400, 409}), "truefoundry": _BAD}),
+    BadRequest("an unknown name with a null byte", lambda column, _: column.read("a\0b"), _UNKNOWN),
+    BadRequest("an unknown name that is a path", lambda column, _: column.read("../../registry"), _UNKNOWN),
+    BadRequest("an unknown name of 300 characters", lambda column, _: column.read("y" * 300), _UNKNOWN),
     BadRequest("an address of 100,000 characters", lambda column, _: column.read("y" * 100_000), _HEAD_BOUND, plain=True),
 )  # fmt: skip
 _IDS: Final = (
@@ -155,12 +164,13 @@ _IDS: Final = (
 )  # fmt: skip
 _ROWS_OF_IDS: Final = tuple(BadRequest(f"the id {one!a}", _id(one), _MISSING) for one in _IDS)
 _ROWS_OF_PAGES: Final = (
-    BadRequest("a page of 0", _size("0"), _OK),
-    *(BadRequest(f"a page of {one!a}", _size(one), _BAD) for one in ("-1", "99999999999", "null", "1.5", "1\0", "many")),
-    BadRequest("a page of a wide 1", _size("\uff11"), {"kubeflow": _BAD, "mlflow": _OK}),  # as Python reads numbers
+    BadRequest("a page of 0", _size("0"), _NO_PAGE),
+    BadRequest("a page of '99999999999'", _size("99999999999"), _LARGE_PAGE),
+    *(BadRequest(f"a page of {one!a}", _size(one), _BAD) for one in ("-1", "null", "1.5", "1\0", "many")),
+    BadRequest("a page of a wide 1", _size("\uff11"), {"kubeflow": _BAD, "mlflow": _OK, "truefoundry": _BAD}),  # as Python reads numbers
     *(BadRequest(f"the page token {one[:20]!a}", _token(one), _BAD) for one in (
         "abc", "%%%", "MTIz", "\0", "e30=", "W10=", "x" * 10_000, "\uff11")),
-    BadRequest("another list's page token", _foreign_token, _BAD),
+    BadRequest("another list's page token", _foreign_token, _BAD, needs="next_token"),
 )  # fmt: skip
 _ROWS_OF_FILTERS: Final = (
     BadRequest("an open quote", _filter("name = 'a"), _BAD),
@@ -178,14 +188,16 @@ _ROWS_OF_FILTERS: Final = (
     BadRequest("a long open quote", _filter("name = '" + "''" * 10_000), _BAD),
 )  # fmt: skip
 _ROWS_OF_METHODS: Final = (
-    *(BadRequest(f"the method {one}", _method(one), frozenset({405})) for one in ("TRACE", "PUT", "DELETE", "PROPFIND", "LOCK")),
+    *(BadRequest(f"the method {one}", _method(one), frozenset({405})) for one in ("TRACE", "DELETE", "PROPFIND", "LOCK")),
+    BadRequest("the method PUT", _method("PUT"), {"kubeflow": _NOT_ALLOWED, "mlflow": _NOT_ALLOWED, "truefoundry": _OK}),
     BadRequest("the method FOO", _method("FOO"), _BAD, plain=True),
     BadRequest("the method CONNECT", _method("CONNECT"), frozenset({400, 405}), plain=True),
     BadRequest("a path that does not exist", lambda column, _: column.listing({})._replace(target=f"{column.listing({}).target}/../../x"), frozenset({404})),
 )  # fmt: skip
 
 ROWS: Final[tuple[BadRequest, ...]] = (
-    *_ROWS_OF_BODIES, *_ROWS_OF_NAMES, *_ROWS_OF_IDS, *_ROWS_OF_PAGES, *_ROWS_OF_FILTERS, *_ROWS_OF_METHODS,
+    *_ROWS_OF_BODIES, *_ROWS_OF_NAMES, *_ROWS_OF_IDS, *_ROWS_OF_PAGES,
+    *(row._replace(needs="filter") for row in _ROWS_OF_FILTERS), *_ROWS_OF_METHODS,
 )  # fmt: skip
 
 

@@ -33,10 +33,11 @@ class WireColumn:
         listing: Lists models, with parameters.
         page_size: The parameter of that name.
         page_token: The parameter of that name.
-        filter: The parameter of that name.
-        next_token: The token in a list.
+        filter: The parameter of that name; empty where lists have no filters of that kind.
+        next_token: The token in a list; empty where pages are counted.
         is_error: True for an answer in the form of the protocol's errors, for its status.
         upload: Uploads a file; None where the protocol has no files.
+        is_unprocessable: True where what is refused with 400 elsewhere may be refused with 422.
     """
 
     name: str
@@ -51,6 +52,7 @@ class WireColumn:
     next_token: str
     is_error: Callable[[RawAnswer], bool]
     upload: Callable[[str, bytes], Ask] | None = None
+    is_unprocessable: bool = False
 
     def create_raw(self, body: bytes, **headers: str) -> Ask:
         """The creating call with any body, and with other headers: ``Content_Type="text/plain"``."""
@@ -105,4 +107,31 @@ _MLFLOW_COLUMN: Final = WireColumn(
     ),
 )  # fmt: skip
 
-COLUMNS: Final[tuple[WireColumn, ...]] = (_kubeflow("v1alpha3"), _kubeflow("v1"), _MLFLOW_COLUMN)
+_TRUEFOUNDRY: Final = "/api/svc/v1"
+
+
+def _truefoundry_put(fields: Mapping[str, JSON]) -> Ask:
+    """A PUT of a manifest, which adds a model with its first version; names have no blanks."""
+    manifest: dict[str, JSON] = {
+        "type": "model-version", "metadata": {}, "source": {"type": "external", "uri": "s3://bucket/x"}, **fields,
+    }  # fmt: skip
+    if isinstance(name := manifest.get("name"), str):
+        manifest["name"] = name.replace(" ", "-")
+    return Ask("PUT", f"{_TRUEFOUNDRY}/model-versions", _encode({"manifest": manifest}))
+
+
+_TRUEFOUNDRY_COLUMN: Final = WireColumn(
+    name="truefoundry",
+    api="truefoundry",
+    create=_truefoundry_put,
+    read=lambda name: Ask("GET", f"{_TRUEFOUNDRY}/models{_query({'name': name})}"),
+    by_id=lambda number: Ask("GET", f"{_TRUEFOUNDRY}/model-versions/{quote(number, safe='')}"),
+    listing=lambda given: Ask("GET", f"{_TRUEFOUNDRY}/models{_query(given)}"),
+    page_size="limit", page_token="offset", filter="", next_token="",
+    is_error=lambda answer: answer.data.keys() == {"statusCode", "message"} and answer.data["statusCode"] == answer.status,
+    is_unprocessable=True,
+)  # fmt: skip
+
+COLUMNS: Final[tuple[WireColumn, ...]] = (
+    _kubeflow("v1alpha3"), _kubeflow("v1"), _MLFLOW_COLUMN, _TRUEFOUNDRY_COLUMN,
+)  # fmt: skip

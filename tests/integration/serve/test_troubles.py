@@ -32,6 +32,8 @@ from registry_tool.access.tokens import add_token
 from registry_tool.manifests.problems import JSON
 
 MLFLOW: Final = next(one for one in COLUMNS if one.api == "mlflow")
+# Protocols in which a second request for a name is refused; in TrueFoundry it adds the next version.
+CREATING: Final = tuple(one for one in COLUMNS if one.api != "truefoundry")
 CALLS: Final = "/api/2.0/mlflow"
 MADE: Final = {200, 201}
 
@@ -90,7 +92,7 @@ def _all_at_once(port: int, requests: Sequence[Ask]) -> list[RawAnswer]:
 
 def test_of_creates_of_one_name_at_once_one_wins(bare: Path) -> None:
     with serve_impatiently(bare) as server:
-        for column in COLUMNS:
+        for column in CREATING:
             before = read_tip(bare)
             create = column.create({"name": f"once {column.name}"})
             answers = _all_at_once(server.port, [create] * 8)
@@ -155,8 +157,9 @@ def test_tokens_that_do_not_count(bare: Path, tmp_path: Path) -> None:
                 assert column.is_error(answer)
             assert read_tip(bare) == before
             assert send(create, f"Bearer {good}").status in MADE
-            hidden = send(column.read(f"m {column.name}"), f"Bearer {stranger}")
-            assert hidden.status == 404, hidden
+            if column in CREATING:  # TrueFoundry's list of models with a name is empty
+                hidden = send(column.read(f"m {column.name}"), f"Bearer {stranger}")
+                assert hidden.status == 404, hidden
             assert column.name.encode() not in send(column.listing({}), f"Bearer {stranger}").body
             assert send(column.read(f"m {column.name}"), f"Bearer {reader}").status == 200
 
@@ -194,7 +197,7 @@ def test_a_branch_that_is_rewound_replaced_and_moved_in_the_middle_of_trains(
         is_over.set()
         for one in workers:
             one.join()
-        assert set(statuses) <= {200, 201, 400, 404, 409, 503}, set(statuses)
+        assert set(statuses) <= {200, 201, 400, 404, 409, 422, 503}, set(statuses)
         assert statuses.count(200) + statuses.count(201) > 20
         assert_works(server)
         assert _status(server)["commit"] == read_tip(bare)
