@@ -23,6 +23,7 @@ from registry_tool.errors import (
     StaleBaseError,
     UsageError,
 )
+from registry_tool.git.command import Git
 from registry_tool.git.objects.pool import ObjectPool
 from registry_tool.git.ref_mover import RefMover
 from registry_tool.git.ref_watch import FolderWatch, RefWatch
@@ -67,6 +68,16 @@ _Grouped = tuple[Mapping[str, str], Mapping[str, Sequence[tuple[int, str]]]]
 
 def _ignore_move(_: Move) -> None:
     pass
+
+
+def _find_head(git: Git) -> str:
+    """The branch that HEAD names, without ``refs/heads/``."""
+    head = git.branch()
+    if head is None:
+        raise UsageError(
+            "HEAD is detached, so there is no branch to write", remedy="git switch NAME"
+        )
+    return head.removeprefix(BRANCHES)
 
 
 class _Waiting(NamedTuple):
@@ -120,13 +131,7 @@ class Writer:
     ) -> None:
         git = repository.git
         git.check_trusted()
-        head = git.branch()
-        if not main and head is None:
-            raise UsageError(
-                "HEAD is detached, so there is no branch to write", remedy="git switch NAME"
-            )
-        pool = ObjectPool(git, repository.reader)
-        published = main or str(head).removeprefix(BRANCHES)
+        pool, published = ObjectPool(git, repository.reader), main or _find_head(git)
         self._yard = Yard(
             repository, mode, committer, published, on_moving, on_moved, latest, notify, pool,
             RefWatch(git, f"{BRANCHES}{published}"), RefMover(git, "registry serve"), Pusher(git, mode),

@@ -10,6 +10,7 @@ mlflow-server``; without it, ours is measured alone (``--no-peer`` as well). ``-
 from __future__ import annotations
 
 import argparse
+import resource
 import shutil
 import statistics
 import subprocess
@@ -59,11 +60,13 @@ class Options(NamedTuple):
         seconds: Of one load.
         rounds: How often each server is measured, in turns.
         only: Words of the rows that are measured; none for all.
+        fresh: No two requests that read are the same, so that no server answers from a memory of answers.
     """
 
     seconds: float
     rounds: int
     only: Sequence[str]
+    fresh: bool = False
 
 
 class Row(NamedTuple):
@@ -196,6 +199,18 @@ class Measured(NamedTuple):
     peer_cpu: Sequence[float] = ()
 
 
+def _fresh(calls: Calls) -> Calls:
+    """The same requests; those that read have a parameter that no server knows, another one each."""
+
+    def call(number: int) -> Call:
+        found = calls(number)
+        if found.method != "GET":
+            return found
+        return found._replace(path=f"{found.path}{'&' if '?' in found.path else '?'}nonce={number}")
+
+    return call
+
+
 def measure_row(row: Row, servers: Sequence[Running], options: Options) -> Measured:
     """Each server in turns; the one that begins changes from round to round."""
     found: list[list[float]] = [[] for _ in servers]
@@ -207,7 +222,7 @@ def measure_row(row: Row, servers: Sequence[Running], options: Options) -> Measu
             first = (turn + 1) * 1_000_000
             spent = server.cpu_seconds
             done = run_load(
-                server.url, row.calls,
+                server.url, _fresh(row.calls) if options.fresh else row.calls,
                 clients=row.clients, seconds=options.seconds, first=first,
             )  # fmt: skip
             cpu[number].append((server.cpu_seconds - spent) * 1e3 / max(done.answers, 1))
@@ -332,14 +347,22 @@ def measure_unchanged(ours: Running, options: Options) -> Measured:
 
 def measure_starts(repository: Path, place: Path, options: Options) -> Measured:
     """Seconds from the start to the first answer, and (as the peer) of ``python -c pass``."""
-    starts, empty = [], []
+    starts, empty, cpu, empty_cpu = [], [], [], []
     for _ in range(options.rounds):
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), _children_cpu()
         subprocess.run([sys.executable, "-c", "pass"], check=True)
         empty.append(time.perf_counter() - began)
+        empty_cpu.append((_children_cpu() - spent) * 1e3)
         with our_server(repository, place) as running:
+            cpu.append(running.cpu_seconds * 1e3)
             starts.append(running.seconds)
-    return Measured(starts, empty)
+    return Measured(starts, empty, (), cpu, empty_cpu)
+
+
+def _children_cpu() -> float:
+    """The processor time of the processes that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _words(values: Sequence[float]) -> str:
@@ -471,9 +494,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", default=[], help="a word of a row; repeatable")
     parser.add_argument("--no-peer", action="store_true")
+    parser.add_argument("--fresh", action="store_true", help="no two requests are the same")
     chosen = parser.parse_args()
     chosen.corpora.mkdir(parents=True, exist_ok=True)
-    options = Options(chosen.seconds, chosen.rounds, chosen.only)
+    options = Options(chosen.seconds, chosen.rounds, chosen.only, chosen.fresh)
     loads = [load()]
     print(", ".join(f"{key} {value}" for key, value in described().items()))
     for size in map(int, chosen.versions.split(",")):

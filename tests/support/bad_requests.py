@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from support.raw_http import Ask, RawAnswer
 from support.wire_columns import WireColumn
 
-__all__ = ["ROWS", "STREAMS", "BadRequest", "BadStream", "expected_statuses"]
+__all__ = ["ROWS", "STREAMS", "UPLOADS", "BadRequest", "BadStream", "expected_statuses"]
 
 Statuses: TypeAlias = frozenset[int] | Mapping[str, frozenset[int]]
 Asking: TypeAlias = Callable[[Ask], RawAnswer]
@@ -235,6 +235,16 @@ def _slow_head(column: WireColumn) -> Iterator[bytes]:
     yield from (f"X-{number}: y\r\n".encode() for number in itertools.count())
 
 
+def _slow_upload(column: WireColumn) -> Iterator[bytes]:
+    assert column.upload is not None
+    yield column.upload("1/slow.bin", b"")._replace(headers={"Content-Length": "100000"}).encode()
+    yield from itertools.repeat(b"x")
+
+
+# Of protocols with uploads.
+UPLOADS: Final[tuple[BadStream, ...]] = (
+    BadStream("a file that comes byte by byte", _slow_upload, frozenset({408}), pause=0.1),
+)
 STREAMS: Final[tuple[BadStream, ...]] = (
     BadStream("a body that never ends", lambda column: _chunks(column, b" " * 60_000), frozenset({413})),
     BadStream("2 GB of JSON", _json_without_end, frozenset({413})),

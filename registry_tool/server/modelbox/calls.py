@@ -187,7 +187,7 @@ async def _create_version(call: RpcCall, request: Message) -> Message:
         author=call.subject.name,
         gone=KnownVersions(lambda: call.service.snapshot).find_gone,
     )
-    await call.write(edit, model.name.namespace)
+    await call.write(edit, model.name.namespace, about=model.name)
     snapshot = call.snapshot
     found = snapshot.version_shown(model.name, version)
     if found is None:
@@ -334,7 +334,7 @@ async def _update_metadata(call: RpcCall, request: Message) -> Message:
     parent, given = _parent(call, request), _metadata(request)
     if not given:
         raise UsageError("the request names no metadata")
-    written = await call.write(_lay_over(parent, given), parent.namespace)
+    written = await call.write(_lay_over(parent, given), parent.namespace, about=parent.model)
     at = written.time or call.snapshot.line.last_time
     return build("UpdateMetadataResponse", num_keys_written=len(given), updated_at=build_time(at))
 
@@ -352,7 +352,7 @@ async def _log_metrics(call: RpcCall, request: Message) -> Message:
     parent = _parent(call, request)
     point = metrics.read_point(read_text(request, "key"), read_part(request, "value"))
     edit = metrics.log_point(call.snapshot, parent, point, by=_author(call))
-    await call.write(edit, parent.namespace)
+    await call.write(edit, parent.namespace, about=parent.model)
     return build("LogMetricsResponse")
 
 
@@ -365,7 +365,7 @@ async def _log_event(call: RpcCall, request: Message) -> Message:
     parent = _parent(call, request)
     given = events.read_event(read_part(request, "event"), time.time_ns())
     slug, edit = log_event(describe_parent(parent.record), parent.namespace, given)
-    await call.write(edit, parent.namespace)
+    await call.write(edit, parent.namespace, about=parent.model)
     snapshot = call.snapshot
     found = snapshot.object(API, EVENT, slug)
     if found is None:

@@ -87,6 +87,14 @@ class Parent(NamedTuple):
     record: ModelRecord | VersionRecord | ObjectRecord
     namespace: str
 
+    @property
+    def model(self) -> ModelName | None:
+        """The model that is it, or that it is a version of."""
+        record = self.record
+        if isinstance(record, ModelRecord):
+            return record.name
+        return record.model if isinstance(record, VersionRecord) else None
+
 
 def describe_parent(record: Record) -> str:
     """What a parent is, by path, as files keep it: ids follow from paths, and not the other way round."""
