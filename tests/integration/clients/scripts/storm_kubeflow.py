@@ -14,7 +14,7 @@ from model_registry.types import ModelArtifact
 given = json.load(sys.stdin)
 over, pause, number = Path(given["over"]), Path(given["pause"]), given["number"]
 said = {"created": [], "settings": {}, "repeated": 0, "failures": []}
-PATIENCE = 120.0
+PATIENCE = 1800.0  # on a busy machine each start of the server takes long
 # Answers of the server that another attempt cannot change.
 FINAL = ("(400)", "(404)", "(409)", "(422)", "(500)", "(501)")
 

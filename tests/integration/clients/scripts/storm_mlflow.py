@@ -18,7 +18,7 @@ mlflow.set_registry_uri(given["url"])
 mlflow.set_tracking_uri(given["url"])
 client = MlflowClient()
 said = {"created": [], "settings": {}, "repeated": 0, "failures": []}
-PATIENCE = 120.0
+PATIENCE = 1800.0  # on a busy machine each start of the server takes long
 SHARED = "storm-shared"
 
 
