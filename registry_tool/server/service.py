@@ -417,7 +417,8 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         if not options.read_only:
             writing = _open_again(registry, clone, stack)
             writer = _prepare_writer(
-                writing, live, branch, options, proposals, pushes=pushes, is_own_clone=clone is not None
+                writing, live, branch, options, proposals,
+                pushes=pushes, is_own_clone=clone is not None,
             )  # fmt: skip
             stack.callback(writer.close)
         live.listen(_check_moves(writer, pushes))
