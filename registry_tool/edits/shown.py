@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from registry_tool.edits.models import add_model, add_namespace
 from registry_tool.edits.titles import title_bytes
 from registry_tool.edits.versions import FindGone, VersionRecord
 from registry_tool.errors import ConflictError
-from registry_tool.names import ModelName, fold
+from registry_tool.names import LATEST, POINTER_PATTERN, ModelName, fold
 from registry_tool.versioning import admits, looks_like_version
 
 __all__ = ["NewNamespace", "add_shown_draft", "add_shown_model", "ensure_namespace", "tag_slug"]
@@ -107,12 +108,13 @@ def tag_slug(model: ModelView, shown: str, more: Collection[str] = ()) -> str:
     taken = _taken_names(model) | {fold(one) for one in names}
 
     def is_taken(name: str) -> bool:
-        return fold(name) in taken or looks_like_version(model.scheme, name)
+        is_version = name == LATEST or looks_like_version(model.scheme, name)
+        return is_version or fold(name) in taken
 
     lower = shown.lower()
-    if lower == make_slug(lower, "namespace", is_taken):  # as short as a tag may be
+    if re.fullmatch(POINTER_PATTERN, lower) and not is_taken(lower):
         return lower
-    return make_slug(shown, "namespace", is_taken).replace("_", "-")
+    return make_slug(shown, "namespace", is_taken).replace("_", "-")  # as short as a tag may be
 
 
 def add_shown_draft(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["BodyTooLargeError", "BodyTooSlowError", "Limits", "RateLimiter", "limited"]
 
 _SUBJECTS: Final = 10_000
+_LEAST_OF_FILE: Final = 16 << 10  # bytes in the time of a body; a modem of 1990 sends more
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Limits:
     Attributes:
         max_body: Bytes of a body, unless it is a file.
         max_upload: Bytes of a file.
-        body_seconds: Seconds that a body may take; a file gets this long for each MiB as well.
+        body_seconds: Seconds that a body may take; a file gets this long for each 16 KiB as well.
         idle_seconds: Seconds between two pieces of a body.
         rate: Requests a second of one subject, on average; 0 for any number.
         burst: Requests at once that ``rate`` allows.
@@ -52,21 +53,22 @@ def limited(receive: Receive, limits: Limits, *, most: int, is_file: bool) -> Re
         receive: The messages of the request.
         limits: How long it may take.
         most: The maximum number of bytes.
-        is_file: A file has no limit on its whole time, only between its pieces.
+        is_file: A file gets time for each of its bytes; what trickles in would keep a connection and a temporary file for ever.
 
     Raises:
         BodyTooLargeError: There are more bytes.
         BodyTooSlowError: It takes longer.
     """
     total = 0
-    ends = time.monotonic() + limits.body_seconds
+    began = time.monotonic()
     whole = False
 
     async def receive_limited() -> Message:
         nonlocal total, whole
         if whole:
             return await receive()  # a disconnect, which may come whenever it wants
-        left = limits.idle_seconds if is_file else min(limits.idle_seconds, ends - time.monotonic())
+        given = limits.body_seconds * (1 + total / _LEAST_OF_FILE if is_file else 1)
+        left = min(limits.idle_seconds, began + given - time.monotonic())
         try:
             async with asyncio.timeout(max(left, 0)):
                 message = await receive()

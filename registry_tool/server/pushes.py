@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -30,6 +31,7 @@ _AGAIN: Final = 60.0
 _LONGEST: Final = 3600.0
 _MOST_BYTES: Final = 64 << 20  # of a report
 _MOST_KEPT: Final = 1000
+_REST: Final = 4  # times as long as a check took, until the next
 _NICENESS: Final = 10  # requests come first
 
 
@@ -65,7 +67,7 @@ class CheckedPushes:
         self._again = again
         self._lock = threading.Lock()
         self._pushed = threading.Event()
-        self._stopped = False
+        self._stopped = threading.Event()
         self._taken = 0
         self._since = ""
         self._last = ""
@@ -107,16 +109,19 @@ class CheckedPushes:
                 self._last, self._findings = after, _from_report(report)
             else:
                 self._pushed.set()
-            if self._thread is None and not self._stopped:
+            if self._thread is None and not self._stopped.is_set():
                 self._thread = threading.Thread(target=self._run, name="pushes", daemon=True)
                 self._thread.start()
 
     def _run(self) -> None:
-        while not self._stopped:
+        rest = 0.0
+        while not self._stopped.wait(rest):
             is_pushed = self._pushed.wait(self._again if self._findings else None)
-            head = self._tip()
+            head, began = self._tip(), time.monotonic()
             if is_pushed or head != self._last:
                 self._judge(head)
+            # A replica of a busy writer would check without a pause.
+            rest = _REST * (time.monotonic() - began)
 
     def _judge(self, head: str) -> None:
         with self._lock:
@@ -138,7 +143,7 @@ class CheckedPushes:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as process:
             self._process = process
-            if self._stopped:
+            if self._stopped.is_set():
                 process.kill()
             timer = threading.Timer(_LONGEST, process.kill)
             timer.daemon = True
@@ -171,7 +176,7 @@ class CheckedPushes:
 
     def close(self) -> None:
         """Stop checking."""
-        self._stopped = True
+        self._stopped.set()
         self._pushed.set()
         process = self._process
         if process is not None:

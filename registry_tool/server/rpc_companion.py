@@ -77,6 +77,11 @@ class RpcCompanion:
         else:
             self._late = asyncio.create_task(self._start_late())
 
+    async def settle(self) -> None:
+        """Return once the protocols are served or left out."""
+        if self._late is not None:
+            await self._late
+
     async def _start_late(self) -> None:
         await asyncio.sleep(_QUIET)
         tell = self._service.options.notify

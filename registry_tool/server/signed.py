@@ -148,7 +148,8 @@ class UsedGrants:
         self._path = path or state_folder() / _FOLDER / _FILE
         self._clock = clock
         self._lock = threading.Lock()
-        self._used: dict[str, int] | None = None
+        self._used: dict[str, int] = {}
+        self._size = -1
         self._busy: set[str] = set()
 
     @contextmanager
@@ -171,17 +172,27 @@ class UsedGrants:
                 self._busy.discard(grant.nonce)
 
     def _load(self) -> dict[str, int]:
-        """Those that have not expired; a server that starts leaves the others out of its file."""
-        if self._used is None:
-            self._used = {}
-            lines = self._read()
-            for line in lines:
-                moment, _, nonce = line.partition(" ")
-                if moment.isdecimal() and int(moment) > self._clock():
-                    self._used[nonce] = int(moment)
-            if len(lines) > len(self._used):
-                self._rewrite(self._used)
+        """Those that have not expired, also of other servers of this user; the first look leaves the others out of the file."""
+        size = self._measure()
+        if size == self._size:
+            return self._used
+        is_first, lines = self._size < 0, self._read()
+        self._size = size
+        for line in lines:
+            moment, _, nonce = line.partition(" ")
+            if moment.isdecimal() and int(moment) > self._clock():
+                self._used[nonce] = int(moment)
+        if is_first and len(lines) > len(self._used):
+            self._rewrite(self._used)
         return self._used
+
+    def _measure(self) -> int:
+        try:
+            return self._path.stat().st_size
+        except FileNotFoundError:
+            return 0
+        except OSError as exc:
+            raise OperationalError(f"cannot read {self._path}: {exc.strerror}") from exc
 
     def _read(self) -> list[str]:
         try:

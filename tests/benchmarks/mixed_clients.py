@@ -110,7 +110,7 @@ class _Client:
             self._mix.may_write.wait()
         began = time.perf_counter()
         try:
-            status, body = self._connection.answer(call)
+            status, body = self._answer(call)
         except (OSError, http.client.HTTPException) as exc:
             self._mix.failures[f"{self._kind}: {exc!r}"[:300]] += 1
             return {}
@@ -120,6 +120,13 @@ class _Client:
         words = f"{self._kind}: {status} {call.path[:80]} {body[:200].decode(errors='replace')}"
         self._mix.failures[words] += 1
         return {}
+
+    def _answer(self, call: Call) -> tuple[int, bytes]:
+        try:
+            return self._connection.answer(call)
+        except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):
+            # The server closed it while the clients paused for a push; nothing was sent.
+            return self._connection.answer(call)
 
     def close(self) -> None:
         """Close the connection."""

@@ -10,6 +10,7 @@ mlflow-server``; without it, ours is measured alone (``--no-peer`` as well). ``-
 from __future__ import annotations
 
 import argparse
+import resource
 import shutil
 import statistics
 import subprocess
@@ -44,6 +45,8 @@ from benchmarks.serve_peers import (
     push_alias,
 )
 
+from registry_tool.manifests.problems import JSON
+
 _MLFLOW: Final = "/api/2.0/mlflow"
 _VERSION: Final = f"{_MLFLOW}/model-versions"
 _MODEL: Final = f"{_MLFLOW}/registered-models"
@@ -57,11 +60,13 @@ class Options(NamedTuple):
         seconds: Of one load.
         rounds: How often each server is measured, in turns.
         only: Words of the rows that are measured; none for all.
+        fresh: No two requests that read are the same, so that no server answers from a memory of answers.
     """
 
     seconds: float
     rounds: int
     only: Sequence[str]
+    fresh: bool = False
 
 
 class Row(NamedTuple):
@@ -119,6 +124,15 @@ class Requests(NamedTuple):
             "POST", f"{_VERSION}/create",
             name=self.name(number), source=f"s3://bucket/{number}", description=f"Run {number}.",
         )  # fmt: skip
+
+    def put(self, number: int) -> Call:
+        """Put a manifest of TrueFoundry's protocol."""
+        source: JSON = {"type": "external", "uri": f"s3://bucket/put/{number}"}
+        manifest: JSON = {
+            "type": "model-version", "name": f"put-{number % 100}", "ml_repo": "benchmark", "metadata": {"run": number},
+            "source": source, "description": f"Run {number}.", "framework": {"type": "onnx"},
+        }  # fmt: skip
+        return send("PUT", "/api/svc/v1/model-versions", manifest=manifest)
 
     def alias(self, number: int) -> Call:
         """Move an alias between two versions."""
@@ -185,6 +199,18 @@ class Measured(NamedTuple):
     peer_cpu: Sequence[float] = ()
 
 
+def _fresh(calls: Calls) -> Calls:
+    """The same requests; those that read have a parameter that no server knows, another one each."""
+
+    def call(number: int) -> Call:
+        found = calls(number)
+        if found.method != "GET":
+            return found
+        return found._replace(path=f"{found.path}{'&' if '?' in found.path else '?'}nonce={number}")
+
+    return call
+
+
 def measure_row(row: Row, servers: Sequence[Running], options: Options) -> Measured:
     """Each server in turns; the one that begins changes from round to round."""
     found: list[list[float]] = [[] for _ in servers]
@@ -196,7 +222,7 @@ def measure_row(row: Row, servers: Sequence[Running], options: Options) -> Measu
             first = (turn + 1) * 1_000_000
             spent = server.cpu_seconds
             done = run_load(
-                server.url, row.calls,
+                server.url, _fresh(row.calls) if options.fresh else row.calls,
                 clients=row.clients, seconds=options.seconds, first=first,
             )  # fmt: skip
             cpu[number].append((server.cpu_seconds - spent) * 1e3 / max(done.answers, 1))
@@ -215,12 +241,19 @@ def _by_server(
     return Measured(found[0], found[1], failures, cpu[0], cpu[1])
 
 
-def _page_times(url: str, size: int, most: int) -> list[float]:
-    """The times of the pages of all versions from the first on, in ms."""
+def _page_times(url: str, size: int, most: int, nonce: str = "") -> list[float]:
+    """The times of the pages of all versions from the first on, in ms.
+
+    Args:
+        url: The server.
+        size: Of a page.
+        most: How many pages at most.
+        nonce: A value that no earlier walk had, where no answer may come from a memory of answers.
+    """
     connection, token, times = Connection(url), "", []
     for _ in range(most):
         began = time.perf_counter()
-        more = {"page_token": token} if token else {}
+        more = {**({"page_token": token} if token else {}), **({"nonce": nonce} if nonce else {})}
         _, body = connection.answer(get(f"{_VERSION}/search", max_results=size, **more))
         times.append((time.perf_counter() - began) * 1e3)
         token = str(parse_object(body).get("next_page_token") or "")
@@ -234,10 +267,10 @@ def measure_pages(servers: Sequence[Running], options: Options) -> Measured:
     """All versions in pages of 1,000, ten of them."""
     found: list[list[float]] = [[] for _ in servers]
     cpu: list[list[float]] = [[] for _ in servers]
-    for _ in range(options.rounds):
+    for turn in range(options.rounds):
         for number, server in enumerate(servers):
             spent = server.cpu_seconds
-            times = _page_times(server.url, 1000, 10)
+            times = _page_times(server.url, 1000, 10, f"p{turn}" if options.fresh else "")
             found[number].append(statistics.median(times))
             cpu[number].append((server.cpu_seconds - spent) * 1e3 / len(times))
     return _by_server(found, cpu)
@@ -246,8 +279,9 @@ def measure_pages(servers: Sequence[Running], options: Options) -> Measured:
 def measure_last_page(ours: Running, versions: int, options: Options) -> Measured:
     """Milliseconds of the last of a hundred pages, and (as the peer) of the first; the fastest of a few of each."""
     last, first = [], []
-    for _ in range(options.rounds):
-        walks = [_page_times(ours.url, max(1, versions // 100), 100) for _ in range(3)]
+    for turn in range(options.rounds):
+        size = max(1, versions // 100)
+        walks = [_page_times(ours.url, size, 100, f"w{turn}-{walk}") for walk in range(3)]
         first.append(min(times[0] for times in walks))
         last.append(min(times[-1] for times in walks))
     return Measured(last, first)
@@ -261,6 +295,24 @@ def measure_reads_among_writes(ours: Running, ask: Requests, options: Options) -
         with background_load(ours.url, ask.create, first=(turn + 50) * 1_000_000):
             busy.append(run_load(ours.url, ask.by_alias, seconds=options.seconds).per_second)
     return Measured(busy, alone)
+
+
+def measure_puts(ours: Running, peer: Running, ask: Requests, options: Options) -> Measured:
+    """Milliseconds of a PUT of a manifest, and (as the peer) of creating a version through MLflow's protocol there."""
+    found: tuple[list[float], list[float]] = [], []
+    cpu: tuple[list[float], list[float]] = [], []
+    failures: list[str] = []
+    run_load(
+        ours.url, ask.put, clients=1, seconds=1
+    )  # the first write of a protocol imports what it needs
+    for turn in range(options.rounds):
+        for number, (server, calls) in enumerate(((ours, ask.put), (peer, ask.create))):
+            spent, first = server.cpu_seconds, (turn + 80) * 1_000_000
+            done = run_load(server.url, calls, clients=1, seconds=options.seconds, first=first)
+            found[number].append(done.median)
+            cpu[number].append((server.cpu_seconds - spent) * 1e3 / max(done.answers, 1))
+            failures += [f"{count} x {what}" for what, count in done.failures.items()]
+    return Measured(*found, failures, *cpu)
 
 
 def measure_pushes(ours: Running, repository: Path, options: Options) -> Measured:
@@ -303,14 +355,22 @@ def measure_unchanged(ours: Running, options: Options) -> Measured:
 
 def measure_starts(repository: Path, place: Path, options: Options) -> Measured:
     """Seconds from the start to the first answer, and (as the peer) of ``python -c pass``."""
-    starts, empty = [], []
+    starts, empty, cpu, empty_cpu = [], [], [], []
     for _ in range(options.rounds):
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), _children_cpu()
         subprocess.run([sys.executable, "-c", "pass"], check=True)
         empty.append(time.perf_counter() - began)
+        empty_cpu.append((_children_cpu() - spent) * 1e3)
         with our_server(repository, place) as running:
+            cpu.append(running.cpu_seconds * 1e3)
             starts.append(running.seconds)
-    return Measured(starts, empty)
+    return Measured(starts, empty, (), cpu, empty_cpu)
+
+
+def _children_cpu() -> float:
+    """The processor time of the processes that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _words(values: Sequence[float]) -> str:
@@ -403,6 +463,12 @@ def measure(corpus: Path, versions: int, place: Path, options: Options, *, peer:
                 False,
             ),
             (
+                "TrueFoundry: put a manifest: ms (peer: create a version)",
+                lambda: measure_puts(ours, servers[-1], ask, options),
+                1,
+                False,
+            ),
+            (
                 "a push until it is served: ms",
                 lambda: measure_pushes(ours, repository, options),
                 1000,
@@ -436,9 +502,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", default=[], help="a word of a row; repeatable")
     parser.add_argument("--no-peer", action="store_true")
+    parser.add_argument("--fresh", action="store_true", help="no two requests are the same")
     chosen = parser.parse_args()
     chosen.corpora.mkdir(parents=True, exist_ok=True)
-    options = Options(chosen.seconds, chosen.rounds, chosen.only)
+    options = Options(chosen.seconds, chosen.rounds, chosen.only, chosen.fresh)
     loads = [load()]
     print(", ".join(f"{key} {value}" for key, value in described().items()))
     for size in map(int, chosen.versions.split(",")):

@@ -19,7 +19,6 @@ __all__ = ["run_package_storm"]
 
 _PACKAGES: Final = ("mlflow", "kubeflow")
 _PATIENCE: Final = 300.0
-_STARTS: Final = 60.0
 # The scripts repeat what broke themselves, and look first whether it was done: a repeated POST makes a second version.
 _NO_RETRIES: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
 
@@ -29,7 +28,7 @@ def _run_package(storm: Storm, number: int, port: int, folder: Path) -> None:
     found = run_client(
         package, f"storm_{package}.py", env=_NO_RETRIES, timeout=_PATIENCE + 3600,
         url=f"http://127.0.0.1:{port}", port=port, number=number,
-        over=str(folder / "over"), pause=str(folder / "pause"),
+        over=str(folder / "over"), pause=str(folder / "pause"), ready=str(folder / f"ready-{number}"),
     )  # fmt: skip
     said = cast("dict[str, dict[str, JSON]]", found)
     created, settings = cast("list[str]", said["created"]), cast("dict[str, str]", said["settings"])
@@ -37,6 +36,15 @@ def _run_package(storm: Storm, number: int, port: int, folder: Path) -> None:
     storm.settings.update(settings)
     storm.broken += cast("int", said["repeated"])
     storm.failures += cast("list[str]", said["failures"])
+
+
+def _wait_until_ready(folder: Path, clients: int) -> None:
+    """Importing a package takes seconds, and as many again for each that starts at the same time."""
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        if all((folder / f"ready-{number}").exists() for number in range(clients)):
+            return
+        time.sleep(0.05)
 
 
 def run_package_storm(
@@ -47,7 +55,7 @@ def run_package_storm(
     Args:
         bare: From ``guarded_registry``; the clone ``person`` lies next to it.
         clients: How many processes, of the packages in turn.
-        seconds: How long, while there is a server; where it is killed, it starts again as often.
+        seconds: How long, from when all clients are ready; the starts of the server after kills come on top.
         kills: How often the server is killed, at moments spread over the time.
         seed: Of the moments of the kills.
     """
@@ -64,6 +72,7 @@ def run_package_storm(
             storm.url = server.url
             if turn == 0:
                 done = [pool.submit(_run_package, storm, n, port, folder) for n in range(clients)]
+                _wait_until_ready(folder, clients)
                 person.start()
             time.sleep(share * chance.uniform(0.6, 1.4) if kills else share)
             if turn < kills:

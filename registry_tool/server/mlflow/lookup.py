@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from registry_tool.access.subjects import Subject
 from registry_tool.integrations.mlflow_mapping import API, MlflowName, join_name, split_name
+from registry_tool.live.parts import decode
 from registry_tool.live.records import ModelRecord, VersionRecord
 from registry_tool.live.snapshot import Snapshot
 from registry_tool.manifests.data import member
@@ -130,10 +133,15 @@ class Lookup(NamedTuple):
         """MLflow's name of a model."""
         return join_name(model.name.namespace, model.shown, self.writing)
 
-    def stage_aliases(self) -> dict[str, str]:
+    def stage_aliases(self) -> Mapping[str, str]:
         """The alias of each stage that has one: ``mlflow.stages`` of ``serve.yaml``."""
-        found = member(self.snapshot.policy, API, "stages")
-        return {stage: alias for stage, alias in found.items() if isinstance(alias, str)}
+        return _read_stage_aliases(self.snapshot.serve)
+
+
+@lru_cache(maxsize=16)
+def _read_stage_aliases(policy: bytes) -> Mapping[str, str]:
+    found = member(decode(policy), API, "stages")
+    return {stage: alias for stage, alias in found.items() if isinstance(alias, str)}
 
 
 def check_model_name(name: str) -> None:

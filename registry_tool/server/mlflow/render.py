@@ -176,7 +176,9 @@ class Renderer:
             "creation_timestamp": snapshot.created(version),
             "last_updated_timestamp": snapshot.time(position),
             "user_id": text(record, "author"),
-            "current_stage": self.stage(lookup, version),
+            "current_stage": read_stage(
+                wire, version.state, version.aliases, lookup.stage_aliases()
+            ),
             "description": "" if text(wire, "description") == NO_DESCRIPTION else said,
             "source": origin.source,
             "run_id": origin.run_id,

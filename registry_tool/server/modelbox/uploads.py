@@ -96,7 +96,7 @@ async def upload(call: RpcCall, frames: Frames) -> Message:
             subject = call.subject
             by = f"{subject.name} <{subject.email}>"
             edit = add_entry(parent, given, lambda taken: _name_entry(staged, given, taken), by=by)
-            await call.write(edit, parent.namespace)
+            await call.write(edit, parent.namespace, about=parent.model)
     parent = find_parent(call.snapshot, call.subject, parent.id, "parent")
     return build(
         "UploadFileResponse", file_id=find_listed(call.snapshot, parent.record, given.path).id

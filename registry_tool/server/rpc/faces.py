@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from registry_tool.access.subjects import Scope, Subject
     from registry_tool.edits.changeset import Edit
     from registry_tool.live.snapshot import Snapshot
+    from registry_tool.names import ModelName
     from registry_tool.server.limits import Limits
     from registry_tool.writer.request import Written
 
@@ -66,8 +67,13 @@ class RpcCall:
         """Check that the caller has a scope in a namespace; raises as ``Service.require``."""
         self.service.require(self.subject, scope, namespace)
 
-    async def write(self, edit: Edit, namespace: str) -> Written:
+    async def write(self, edit: Edit, namespace: str, *, about: ModelName | None = None) -> Written:
         """Publish an edit; ``snapshot`` has it afterwards.
+
+        Args:
+            edit: The change.
+            namespace: Where it writes.
+            about: The model that it is about, where one is known.
 
         Raises:
             RegistryError: It is refused.
@@ -82,6 +88,7 @@ class RpcCall:
                 request_id=self._request_id,
                 content=self._content.hexdigest(),
                 may_review=subject.may("review", namespace),
+                about=about,
             )
         )
 

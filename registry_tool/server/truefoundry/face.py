@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.server.faces import DeferredRoutes, Face
@@ -9,10 +10,11 @@ from registry_tool.server.truefoundry.addresses import PREFIXES, SIGNED_PATH
 from registry_tool.server.truefoundry.errors import render_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from starlette.routing import BaseRoute
 
+    from registry_tool.server.faces import Handler
     from registry_tool.server.service import Service
 
 __all__ = ["build_face"]
@@ -20,22 +22,28 @@ __all__ = ["build_face"]
 _OPEN: Final = ("min-cli-version", "tenant-id")
 
 
-def _deferred(service: Service, prefix: str) -> Callable[[], Sequence[BaseRoute]]:
-    def make() -> Sequence[BaseRoute]:
-        from registry_tool.server.truefoundry.routes import build_routes
-
-        return build_routes(service, prefix)
-
-    return make
-
-
 def build_face(service: Service) -> Face:
     """The face of TrueFoundry."""
+
+    @cache
+    def make_handlers() -> Mapping[str, Mapping[str, Handler]]:
+        from registry_tool.server.truefoundry.routes import build_handlers
+
+        return build_handlers(service)
+
+    def defer(prefix: str) -> DeferredRoutes:
+        def make() -> Sequence[BaseRoute]:
+            from registry_tool.server.truefoundry.routes import build_routes
+
+            return build_routes(make_handlers(), prefix)
+
+        return DeferredRoutes(prefix, make, render_error)
+
     signed = tuple(f"{prefix}/{SIGNED_PATH}/" for prefix in PREFIXES)
     return Face(
         name="truefoundry",
         prefixes=PREFIXES,
-        routes=[DeferredRoutes(p, _deferred(service, p), render_error) for p in PREFIXES],
+        routes=[defer(prefix) for prefix in PREFIXES],
         render_error=render_error,
         open_paths=frozenset(f"{prefix}/{path}" for prefix in PREFIXES for path in _OPEN),
         signed_paths=signed,

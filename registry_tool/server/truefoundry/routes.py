@@ -26,7 +26,7 @@ from registry_tool.server.truefoundry.writes import VersionWrites
 if TYPE_CHECKING:
     from registry_tool.server.service import Service
 
-__all__ = ["build_routes"]
+__all__ = ["build_handlers", "build_routes"]
 
 
 def _worded(handler: Handler) -> Handler:
@@ -43,12 +43,12 @@ def _worded(handler: Handler) -> Handler:
     return answer
 
 
-def _handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
+def build_handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
+    """The handlers by path and method; all prefixes share them, so an address is for one use whatever its prefix."""
     reads, changes = VersionReads(service), ChangeWriter(service, API)
     staging = StagingCalls(service, reads, changes, PREFIXES[0])
     writes, session = VersionWrites(service, reads, changes, staging), Session(service)
     repos = RepoCalls(reads, changes)
-    runs = RunCalls(reads, changes)
     manifests = ApplyCalls(service, reads, writes, repos)
     return {
         "min-cli-version": {"get": session.get_oldest_release},
@@ -71,6 +71,14 @@ def _handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
             "put": staging.put_bytes,
             "post": staging.finish_parts,
         },
+        "apply": {"put": manifests.put},
+        "delete": {"post": manifests.delete},
+        **_run_handlers(RunCalls(reads, changes)),
+    }
+
+
+def _run_handlers(runs: RunCalls) -> Mapping[str, Mapping[str, Handler]]:
+    return {
         "runs": {"post": runs.create},
         "runs/search": {"post": runs.search},
         "runs/{id}": {"get": runs.get, "put": runs.update, "delete": runs.delete},
@@ -81,14 +89,12 @@ def _handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
         "runs/{id}/parameters": {"post": runs.log_param},
         "runs/{id}/tags": {"post": runs.set_tag},
         "runs/{id}/tags/delete": {"post": runs.delete_tag},
-        "apply": {"put": manifests.put},
-        "delete": {"post": manifests.delete},
     }
 
 
-def build_routes(service: Service, prefix: str) -> list[BaseRoute]:
+def build_routes(handlers: Mapping[str, Mapping[str, Handler]], prefix: str) -> list[BaseRoute]:
     """The endpoints below one prefix."""
     return [
         route(f"{prefix}/{path}", render_error, **{m: _worded(h) for m, h in by_method.items()})
-        for path, by_method in _handlers(service).items()
+        for path, by_method in handlers.items()
     ]

@@ -18,7 +18,9 @@ from support import git, run_program
 from support.modelbox_wire import ModelBoxWire, as_data, connect
 from support.wire_clients import ServerProcess, run_client, running_server
 
+from registry_tool.manifests.data import member
 from registry_tool.manifests.problems import JSON
+from registry_tool.server.modelbox.descriptors import CALLS, message_pool
 from registry_tool.server.modelbox.values import read_messages, read_text
 
 NAMESPACE: Final = "ai/langtech/translation"
@@ -91,6 +93,33 @@ def test_every_feature_of_the_client_works(registry: Path, tmp_path: Path) -> No
         done = run_program(*step, cwd=registry)
         assert done.code == 0, done.err
     assert (registry / "out" / "weights.bin").read_bytes() == bytes(range(256)) * 2000
+
+
+def describe_messages() -> dict[str, list[list[JSON]]]:
+    """The fields of our messages, as the client's script describes its own."""
+    file = message_pool().FindFileByName("service.proto")
+    return {
+        name: [
+            [f.number, f.name, f.type, f.is_repeated, f.message_type.full_name if f.message_type else "",
+             f.enum_type.name if f.enum_type else "", f.containing_oneof.name if f.containing_oneof else ""]
+            for f in message.fields
+        ]
+        for name, message in file.message_types_by_name.items()
+    }  # fmt: skip
+
+
+def test_the_messages_are_those_of_the_client() -> None:
+    theirs = run_client("modelbox", "modelbox_messages.py")
+    assert isinstance(theirs, dict)
+    known, ours = member(theirs, "messages"), describe_messages()
+    differing = {name for name in {*ours, *known} if ours.get(name) != known.get(name)}
+    # Declared singular by the client; a list is written.
+    assert differing == {"ListModelVersionsResponse"}
+    enums = message_pool().FindFileByName("service.proto").enum_types_by_name
+    assert theirs["enums"] == {
+        name: {value.name: value.number for value in enum.values} for name, enum in enums.items()
+    }
+    assert theirs["calls"] == [*CALLS]
 
 
 # --- all fields, over a fresh clone

@@ -45,9 +45,15 @@ def test_a_body_has_a_time_for_its_whole_and_a_file_for_each_piece() -> None:
     limits = Limits(body_seconds=0.1, idle_seconds=0.08)
     with pytest.raises(BodyTooSlowError):
         _receive(iter([b"x"] * 8), pause=0.03, limits=limits)
-    assert _receive(iter([b"x"] * 8), pause=0.03, limits=limits, is_file=True) == 8
     with pytest.raises(BodyTooSlowError):
         _receive(iter([b"x"]), pause=0.2, limits=limits, is_file=True)
+
+
+def test_a_file_gets_time_for_each_of_its_bytes() -> None:
+    limits = Limits(body_seconds=0.1, idle_seconds=0.08)
+    assert _receive(iter([b"x" * (16 << 10)] * 8), pause=0.03, limits=limits, is_file=True, most=1 << 20) == 128 << 10  # fmt: skip
+    with pytest.raises(BodyTooSlowError):
+        _receive(iter([b"x"] * 8), pause=0.03, limits=limits, is_file=True)
 
 
 def test_what_comes_after_the_body_has_no_time() -> None:

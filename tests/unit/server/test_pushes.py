@@ -84,7 +84,7 @@ def test_a_push_without_a_report_is_checked_and_a_correction_clears_it(
     pushes.take(*_change(work, {}), GOOD)
     _wait(lambda: not pushes.is_checking)
     assert not pushes.findings
-    assert not pushes.trouble
+    assert pushes.trouble == ""
 
 
 def test_a_correction_by_the_servers_own_clients_is_noticed(
@@ -105,7 +105,7 @@ def test_a_check_without_an_answer_is_told(start: Callable[..., CheckedPushes], 
     pushes.take(*_change(work, {"registry.yaml": registry_yaml(description="New.")}))
     _wait(lambda: not pushes.is_checking)
     assert not pushes.findings
-    assert not pushes.trouble
+    assert pushes.trouble == ""
 
 
 def _refused(service: Service, subject: object = LOCAL) -> list[JSON]:

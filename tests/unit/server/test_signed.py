@@ -68,6 +68,19 @@ def test_a_grant_is_used_once_also_after_a_restart(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_grant_that_another_server_of_the_user_has_seen_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "used"
+    servers = [UsedGrants(path, clock=lambda: NOW) for _ in range(2)]
+    for server, nonce in ((servers[0], "a"), (servers[1], "b")):
+        with server.use(grant_until(NOW + 10, nonce)):
+            pass
+    for server in servers:
+        for nonce in ("a", "b"):
+            again = server.use(grant_until(NOW + 10, nonce))
+            with pytest.raises(ForbiddenError, match="used already"), again:
+                pass
+
+
 def test_expired_ones_leave_the_file_at_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "used"
     first = UsedGrants(path, clock=lambda: NOW)

@@ -54,6 +54,7 @@ def register(registry, name, mark):
 registry = until_done(
     lambda: ModelRegistry("http://127.0.0.1", given["port"], author="Ada", is_secure=False)
 )
+Path(given["ready"]).touch()
 for turn in count(1):
     if registry is None or (over.exists() and turn > 1):
         break

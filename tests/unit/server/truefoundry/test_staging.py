@@ -124,6 +124,8 @@ def test_an_address_is_for_one_use_one_object_one_operation_and_one_server(app: 
     assert (used.status, used.data["message"]) == (
         403, "this address was used already; request another one",
     )  # fmt: skip
+    other = one.replace("/api/svc/v1/", "/api/ml/v1/")
+    assert app.ask("PUT", other, content=b"a").status == 403
     assert app.ask("GET", two).status == 403
     assert app.ask("POST", two, content=b"").status == 403
     head, _, tail = two.rpartition("/")[2].partition(".")
