@@ -23,13 +23,8 @@ Asking: TypeAlias = Callable[[Ask], RawAnswer]
 _OK: Final = frozenset({200, 201})
 _BAD: Final = frozenset({400})
 _UNPROCESSABLE: Final = frozenset({400, 422})
+_CONFLICT: Final = frozenset({409})
 _MISSING: Final = frozenset({400, 404})
-# TrueFoundry looks for a name in a list, which is empty then.
-_UNKNOWN: Final = {"kubeflow": _MISSING, "mlflow": _MISSING, "truefoundry": _OK}
-# TrueFoundry's pages have at least one item, and a page that is too large is a large one.
-_NO_PAGE: Final = {"kubeflow": _OK, "mlflow": _OK, "truefoundry": _BAD}
-_LARGE_PAGE: Final = {"kubeflow": _BAD, "mlflow": _BAD, "truefoundry": _OK}
-_NOT_ALLOWED: Final = frozenset({405})
 _HEAD_BOUND: Final = frozenset({400, 414, 431})
 
 
@@ -41,7 +36,7 @@ class BadRequest(NamedTuple):
         build: Makes it for a protocol; may ask the server before.
         expected: See the module.
         plain: True where the answer comes before any protocol sees the request, and has no body of its form.
-        needs: An attribute of the protocol's column without which there is no such request; empty for none.
+        needs: The attribute of the column without which the protocol cannot be asked so; empty for none.
     """
 
     name: str
@@ -70,7 +65,8 @@ class BadStream(NamedTuple):
 def expected_statuses(row: BadRequest, column: WireColumn) -> frozenset[int]:
     """What a row expects of a protocol."""
     found = row.expected if isinstance(row.expected, frozenset) else row.expected[column.api]
-    return found | {422} if column.is_unprocessable and 400 in found else found
+    found |= column.also_bad if 400 in found else frozenset()
+    return found | column.also_missing if 404 in found else found
 
 
 def _named(name: str) -> Callable[[WireColumn, Asking], Ask]:
@@ -151,12 +147,12 @@ _ROWS_OF_NAMES: Final = (
     BadRequest("a name that is written backwards", _named("a\u202eb"), _BAD),
     BadRequest("a name with an invisible character", _named("a\u200bb"), _BAD),
     BadRequest("a name of control characters", _named("a\x1b[31mb"), _BAD),
-    BadRequest("a taken name", _named("taken"), {"kubeflow": frozenset({409}), "mlflow": _BAD, "truefoundry": _OK}),
-    BadRequest("a taken name in capitals", _named("TAKEN"), {"kubeflow": frozenset({409}), "mlflow": frozenset({400, 409}), "truefoundry": _BAD}),
-    BadRequest("a taken name in other code points", _named("cafe\u0301"), {"kubeflow": frozenset({409}), "mlflow": frozenset({400, 409}), "truefoundry": _BAD}),
-    BadRequest("an unknown name with a null byte", lambda column, _: column.read("a\0b"), _UNKNOWN),
-    BadRequest("an unknown name that is a path", lambda column, _: column.read("../../registry"), _UNKNOWN),
-    BadRequest("an unknown name of 300 characters", lambda column, _: column.read("y" * 300), _UNKNOWN),
+    BadRequest("a taken name", _named("taken"), {"kubeflow": _CONFLICT, "mlflow": _BAD, "truefoundry": _OK}),
+    BadRequest("a taken name in capitals", _named("TAKEN"), {"kubeflow": _CONFLICT, "mlflow": _CONFLICT | _BAD, "truefoundry": _CONFLICT | _BAD}),
+    BadRequest("a taken name in other code points", _named("cafe\u0301"), {"kubeflow": _CONFLICT, "mlflow": _CONFLICT | _BAD, "truefoundry": _BAD}),
+    BadRequest("an unknown name with a null byte", lambda column, _: column.read("a\0b"), _MISSING),
+    BadRequest("an unknown name that is a path", lambda column, _: column.read("../../registry"), _MISSING),
+    BadRequest("an unknown name of 300 characters", lambda column, _: column.read("y" * 300), _MISSING),
     BadRequest("an address of 100,000 characters", lambda column, _: column.read("y" * 100_000), _HEAD_BOUND, plain=True),
 )  # fmt: skip
 _IDS: Final = (
@@ -164,15 +160,15 @@ _IDS: Final = (
 )  # fmt: skip
 _ROWS_OF_IDS: Final = tuple(BadRequest(f"the id {one!a}", _id(one), _MISSING) for one in _IDS)
 _ROWS_OF_PAGES: Final = (
-    BadRequest("a page of 0", _size("0"), _NO_PAGE),
-    BadRequest("a page of '99999999999'", _size("99999999999"), _LARGE_PAGE),
-    *(BadRequest(f"a page of {one!a}", _size(one), _BAD) for one in ("-1", "null", "1.5", "1\0", "many")),
+    BadRequest("a page of 0", _size("0"), {"kubeflow": _OK, "mlflow": _OK, "truefoundry": _UNPROCESSABLE}),
+    *(BadRequest(f"a page of {one!a}", _size(one), _UNPROCESSABLE) for one in ("-1", "null", "1.5", "1\0", "many")),
+    BadRequest("a huge page", _size("99999999999"), {"kubeflow": _BAD, "mlflow": _BAD, "truefoundry": _OK}),
     BadRequest("a page of a wide 1", _size("\uff11"), {"kubeflow": _BAD, "mlflow": _OK, "truefoundry": _BAD}),  # as Python reads numbers
-    *(BadRequest(f"the page token {one[:20]!a}", _token(one), _BAD) for one in (
+    *(BadRequest(f"the page token {one[:20]!a}", _token(one), _BAD, needs="page_token") for one in (
         "abc", "%%%", "MTIz", "\0", "e30=", "W10=", "x" * 10_000, "\uff11")),
-    BadRequest("another list's page token", _foreign_token, _BAD, needs="next_token"),
+    BadRequest("another list's page token", _foreign_token, _BAD, needs="page_token"),
 )  # fmt: skip
-_ROWS_OF_FILTERS: Final = (
+_ROWS_OF_FILTERS: Final = tuple(row._replace(needs="filter") for row in (
     BadRequest("an open quote", _filter("name = 'a"), _BAD),
     BadRequest("quotes that do not fit", _filter("name = 'a\""), _BAD),
     BadRequest("no comparison", _filter("name"), _BAD),
@@ -186,18 +182,16 @@ _ROWS_OF_FILTERS: Final = (
     BadRequest("a pattern of 10,000 places", _filter("name LIKE '" + "_%" * 5000 + "b'"), _OK),
     BadRequest("a pattern for a regular expression", _filter("name LIKE '(a+)+$'"), _OK),
     BadRequest("a long open quote", _filter("name = '" + "''" * 10_000), _BAD),
-)  # fmt: skip
+))  # fmt: skip
 _ROWS_OF_METHODS: Final = (
-    *(BadRequest(f"the method {one}", _method(one), frozenset({405})) for one in ("TRACE", "DELETE", "PROPFIND", "LOCK")),
-    BadRequest("the method PUT", _method("PUT"), {"kubeflow": _NOT_ALLOWED, "mlflow": _NOT_ALLOWED, "truefoundry": _OK}),
+    *(BadRequest(f"the method {one}", _method(one), frozenset({405})) for one in ("TRACE", "PATCH", "DELETE", "PROPFIND", "LOCK")),
     BadRequest("the method FOO", _method("FOO"), _BAD, plain=True),
     BadRequest("the method CONNECT", _method("CONNECT"), frozenset({400, 405}), plain=True),
     BadRequest("a path that does not exist", lambda column, _: column.listing({})._replace(target=f"{column.listing({}).target}/../../x"), frozenset({404})),
 )  # fmt: skip
 
 ROWS: Final[tuple[BadRequest, ...]] = (
-    *_ROWS_OF_BODIES, *_ROWS_OF_NAMES, *_ROWS_OF_IDS, *_ROWS_OF_PAGES,
-    *(row._replace(needs="filter") for row in _ROWS_OF_FILTERS), *_ROWS_OF_METHODS,
+    *_ROWS_OF_BODIES, *_ROWS_OF_NAMES, *_ROWS_OF_IDS, *_ROWS_OF_PAGES, *_ROWS_OF_FILTERS, *_ROWS_OF_METHODS,
 )  # fmt: skip
 
 

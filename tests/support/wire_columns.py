@@ -31,13 +31,16 @@ class WireColumn:
         read: Reads a model by name.
         by_id: Reads what a client numbers: a model, or a version of the model ``taken``.
         listing: Lists models, with parameters.
+        is_error: True for an answer in the form of the protocol's errors.
         page_size: The parameter of that name.
-        page_token: The parameter of that name.
-        filter: The parameter of that name; empty where lists have no filters of that kind.
-        next_token: The token in a list; empty where pages are counted.
-        is_error: True for an answer in the form of the protocol's errors, for its status.
-        upload: Uploads a file; None where the protocol has no files.
-        is_unprocessable: True where what is refused with 400 elsewhere may be refused with 422.
+        page_token: The parameter of that name; empty where pages have none.
+        next_token: The token in a list.
+        filter: The parameter of that name; empty where lists have none.
+        finds: True where the answer to ``read`` is the model.
+        also_bad: What the protocol answers to a bad request, in addition to 400.
+        also_missing: What it answers where something does not exist, in addition to 404; 200 for an empty list.
+        has_unique_names: False where creating a model again adds a version to it.
+        upload: Uploads a file in one request; None where the protocol cannot.
     """
 
     name: str
@@ -46,13 +49,21 @@ class WireColumn:
     read: Callable[[str], Ask]
     by_id: Callable[[str], Ask]
     listing: Callable[[Mapping[str, str]], Ask]
-    page_size: str
-    page_token: str
-    filter: str
-    next_token: str
     is_error: Callable[[RawAnswer], bool]
+    page_size: str
+    page_token: str = ""
+    next_token: str = ""
+    filter: str = ""
+    finds: Callable[[RawAnswer], bool] = lambda answer: answer.status == 200
+    also_bad: frozenset[int] = frozenset()
+    also_missing: frozenset[int] = frozenset()
+    has_unique_names: bool = True
     upload: Callable[[str, bytes], Ask] | None = None
-    is_unprocessable: bool = False
+
+    @property
+    def slug(self) -> str:
+        """The name as part of a model's name."""
+        return self.name.replace(" ", "-").replace(".", "-")
 
     def create_raw(self, body: bytes, **headers: str) -> Ask:
         """The creating call with any body, and with other headers: ``Content_Type="text/plain"``."""
@@ -110,26 +121,25 @@ _MLFLOW_COLUMN: Final = WireColumn(
 _TRUEFOUNDRY: Final = "/api/svc/v1"
 
 
-def _truefoundry_put(fields: Mapping[str, JSON]) -> Ask:
-    """A PUT of a manifest, which adds a model with its first version; names have no blanks."""
-    manifest: dict[str, JSON] = {
-        "type": "model-version", "metadata": {}, "source": {"type": "external", "uri": "s3://bucket/x"}, **fields,
-    }  # fmt: skip
-    if isinstance(name := manifest.get("name"), str):
-        manifest["name"] = name.replace(" ", "-")
-    return Ask("PUT", f"{_TRUEFOUNDRY}/model-versions", _encode({"manifest": manifest}))
+def _truefoundry_manifest(fields: Mapping[str, JSON]) -> bytes:
+    source: dict[str, JSON] = {"type": "external", "uri": "s3://bucket/1"}
+    repo: dict[str, JSON] = {"ml_repo": "default", "metadata": {}, "source": source}
+    return _encode({"manifest": {"type": "model-version", **repo, **fields}})
 
 
 _TRUEFOUNDRY_COLUMN: Final = WireColumn(
-    name="truefoundry",
+    name="truefoundry v1",
     api="truefoundry",
-    create=_truefoundry_put,
+    create=lambda fields: Ask("PUT", f"{_TRUEFOUNDRY}/model-versions", _truefoundry_manifest(fields)),
     read=lambda name: Ask("GET", f"{_TRUEFOUNDRY}/models{_query({'name': name})}"),
-    by_id=lambda number: Ask("GET", f"{_TRUEFOUNDRY}/model-versions/{quote(number, safe='')}"),
+    by_id=lambda number: Ask("GET", f"{_TRUEFOUNDRY}/models/{quote(number, safe='')}"),
     listing=lambda given: Ask("GET", f"{_TRUEFOUNDRY}/models{_query(given)}"),
-    page_size="limit", page_token="offset", filter="", next_token="",
-    is_error=lambda answer: answer.data.keys() == {"statusCode", "message"} and answer.data["statusCode"] == answer.status,
-    is_unprocessable=True,
+    is_error=lambda answer: answer.data.get("statusCode") == answer.status and "message" in answer.data,
+    page_size="limit",
+    finds=lambda answer: answer.status == 200 and bool(answer.data["data"]),
+    also_bad=frozenset({422}),
+    also_missing=frozenset({200, 422}),
+    has_unique_names=False,
 )  # fmt: skip
 
 COLUMNS: Final[tuple[WireColumn, ...]] = (

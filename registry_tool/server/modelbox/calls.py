@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -58,9 +59,9 @@ from registry_tool.server.modelbox.parents import (
     find_experiment,
     find_model,
     find_parent,
+    list_in,
     make_id,
     model_id,
-    sees_object,
     version_id,
 )
 from registry_tool.server.modelbox.render import (
@@ -92,6 +93,7 @@ from registry_tool.server.shown_namespaces import choose_namespace, find_namespa
 __all__ = ["build_rpc_face"]
 
 _MOST_TAGS: Final = 100
+_MANY: Final = 100  # records that are shown in some milliseconds
 
 
 def _namespace(call: RpcCall, request: Message) -> str:
@@ -140,6 +142,11 @@ def _gone(what: str) -> NotFoundError:
     return NotFoundError(f"{what} not found: it was removed meanwhile")
 
 
+async def _show_all(show: Callable[[], list[Message]], number: int) -> list[Message]:
+    """The messages of a list; a long one is made in a thread, so that other calls do not wait for it."""
+    return await asyncio.to_thread(show) if number > _MANY else show()
+
+
 # --- models and versions
 
 
@@ -159,12 +166,9 @@ async def _create_model(call: RpcCall, request: Message) -> Message:
 
 async def _list_models(call: RpcCall, request: Message) -> Message:
     snapshot, namespace = call.snapshot, _known_namespace(call, request)
-    found = (
-        record
-        for record in (snapshot.listed("model") if namespace is not None else ())
-        if isinstance(record, ModelRecord) and record.name.namespace == namespace
-    )
-    return build("ListModelsResponse", models=[show_model(snapshot, one) for one in found])
+    found = [one for one in list_in(snapshot, "model", namespace) if isinstance(one, ModelRecord)]
+    shown = await _show_all(lambda: [show_model(snapshot, one) for one in found], len(found))
+    return build("ListModelsResponse", models=shown)
 
 
 async def _create_version(call: RpcCall, request: Message) -> Message:
@@ -200,8 +204,9 @@ async def _create_version(call: RpcCall, request: Message) -> Message:
 async def _list_versions(call: RpcCall, request: Message) -> Message:
     snapshot = call.snapshot
     model = find_model(snapshot, call.subject, read_text(request, "model"))
-    found = [show_version(snapshot, one) for one in snapshot.versions(model)]
-    return build("ListModelVersionsResponse", models=found)
+    found = list(snapshot.versions(model))
+    shown = await _show_all(lambda: [show_version(snapshot, one) for one in found], len(found))
+    return build("ListModelVersionsResponse", models=shown)
 
 
 # --- experiments and checkpoints
@@ -235,19 +240,12 @@ async def _get_experiment(call: RpcCall, request: Message) -> Message:
     return build("GetExperimentResponse", experiment=show_experiment(call.snapshot, found))
 
 
-def _objects(call: RpcCall, kind: str) -> list[ObjectRecord]:
-    found = call.snapshot.listed(f"{API}/{kind}")
-    return [r for r in found if isinstance(r, ObjectRecord) and sees_object(call.subject, r)]
-
-
 async def _list_experiments(call: RpcCall, request: Message) -> Message:
     snapshot, namespace = call.snapshot, _known_namespace(call, request)
-    found = [
-        show_experiment(snapshot, one)
-        for one in _objects(call, EXPERIMENT)
-        if one.data.get("namespace") == namespace
-    ]
-    return build("ListExperimentsResponse", experiments=found)
+    every = list_in(snapshot, f"{API}/{EXPERIMENT}", namespace)
+    found = [one for one in every if isinstance(one, ObjectRecord)]
+    shown = await _show_all(lambda: [show_experiment(snapshot, one) for one in found], len(found))
+    return build("ListExperimentsResponse", experiments=shown)
 
 
 async def _create_checkpoint(call: RpcCall, request: Message) -> Message:
@@ -279,8 +277,9 @@ async def _get_checkpoint(call: RpcCall, request: Message) -> Message:
 async def _list_checkpoints(call: RpcCall, request: Message) -> Message:
     snapshot = call.snapshot
     experiment = find_experiment(snapshot, call.subject, read_text(request, "experiment_id"))
-    found = snapshot.find(f"{API}/{CHECKPOINT}", "parent", f"{EXPERIMENT}/{experiment.slug}")
-    shown = [show_checkpoint(snapshot, one) for one in found if isinstance(one, ObjectRecord)]
+    every = snapshot.find(f"{API}/{CHECKPOINT}", "parent", f"{EXPERIMENT}/{experiment.slug}")
+    found = [one for one in every if isinstance(one, ObjectRecord)]
+    shown = await _show_all(lambda: [show_checkpoint(snapshot, one) for one in found], len(found))
     return build("ListCheckpointsResponse", checkpoints=shown)
 
 

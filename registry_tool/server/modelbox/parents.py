@@ -30,9 +30,9 @@ __all__ = [
     "find_experiment",
     "find_model",
     "find_parent",
+    "list_in",
     "make_id",
     "model_id",
-    "sees_object",
     "version_id",
 ]
 
@@ -156,6 +156,15 @@ def find_experiment(snapshot: Snapshot, subject: Subject, wanted: str) -> Object
     return found.record
 
 
-def sees_object(subject: Subject, record: ObjectRecord) -> bool:
-    """True for an object of ModelBox in a namespace that the caller may read."""
-    return record.api == API and subject.sees(text(record.data, "namespace"))
+def _namespace(record: Record) -> Hashable:
+    if isinstance(record, ModelRecord):
+        return record.name.namespace
+    return text(record.data, "namespace") if isinstance(record, ObjectRecord) else None
+
+
+def list_in(snapshot: Snapshot, kind: str, namespace: str | None) -> list[Record]:
+    """The listed models, or objects of a kind, of a namespace, in the order of creation; none where it is None."""
+    if namespace is None:
+        return []
+    ids = snapshot.indexes.find(kind, "namespace", _namespace, namespace)
+    return [snapshot.records[number] for number in ids]

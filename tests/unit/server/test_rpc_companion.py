@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from support.written_trains import bare_registry
@@ -15,9 +17,13 @@ from registry_tool.errors import MissingPackageError, OperationalError
 from registry_tool.server import rpc_companion
 from registry_tool.server.app import open_feed
 from registry_tool.server.limits import Limits
-from registry_tool.server.rpc.listener import RpcListener
 from registry_tool.server.rpc_companion import RpcCompanion
 from registry_tool.server.service import Service, ServiceOptions, open_service
+
+if TYPE_CHECKING:
+    from registry_tool.server.rpc.listener import RpcListener
+
+pytestmark = pytest.mark.skipif(find_spec("grpc") is None, reason="needs serve-modelbox")
 
 
 @pytest.fixture
@@ -36,6 +42,7 @@ def service(tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch) ->
 def listener(service: Service, port: int) -> RpcListener:
     from registry_tool.server.modelbox import build_rpc_face
     from registry_tool.server.rpc.guard import RpcGuard
+    from registry_tool.server.rpc.listener import RpcListener
 
     who = Authenticator(anonymous=local_subject("Ada", "ada@example.org"))
     guard = RpcGuard(service, authenticator=who, limits=Limits())
