@@ -100,6 +100,15 @@ class Authenticator:
             return None
         return None if is_known else self._issuer.pending(token)
 
+    async def wait(self, authorization: str) -> None:
+        """Wait for ``pending``; called in an event loop before ``subject``."""
+        waiting = self.pending(authorization)
+        if waiting is not None:
+            import asyncio
+
+            # Others wait for it too, so a client that goes does not end it.
+            await asyncio.shield(asyncio.wrap_future(waiting))
+
     def _find(self, token: str) -> Token | None:
         if self._tokens is None:
             return None

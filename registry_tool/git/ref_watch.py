@@ -79,13 +79,28 @@ class FolderWatch:
             GitError: Git cannot read the refs.
         """
         seen = self._mark()
-        if seen != self._seen:
+        if seen != self._seen and not self._may_have_refs(seen):
+            self._tips, self._seen = {}, seen
+        elif seen != self._seen:
             asked = ("--format=%(objectname) %(refname)", self._folder)
             lines = self._git.run("for-each-ref", *asked).decode(errors="surrogateescape")
             found = (line.partition(f" {self._folder}") for line in lines.splitlines())
             self._tips = {name: oid for oid, _, name in found if name and "/" not in name}
             self._seen = seen
         return self._tips
+
+    def _may_have_refs(self, seen: _Mark) -> bool:
+        """False where no file can have one, so that no process has to say so."""
+        packed, reftable, *loose = seen
+        if loose or reftable:
+            return True
+        return packed is not None and self._is_packed()
+
+    def _is_packed(self) -> bool:
+        try:
+            return f" {self._folder}".encode() in (self._git.shared_dir / _STORES[0]).read_bytes()
+        except OSError:
+            return True
 
     def _mark(self) -> _Mark:
         place = self._git.shared_dir / self._folder

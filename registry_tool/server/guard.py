@@ -166,7 +166,8 @@ class Guard:
     ) -> None:
         try:
             headers = _Headers(scope)
-            await self._wait_for_keys(face, scope, headers)
+            if scope["path"] not in face.open_paths:
+                await self._authenticator.wait(headers.text(b"authorization"))
             failure = self._refuse(face, scope, headers)
             if failure is None:
                 await self._app(scope, self._limit(face, scope, headers, receive), send)
@@ -200,14 +201,6 @@ class Guard:
         is_file = scope["path"].startswith(face.stream_paths or ("\0",))
         most = self._limits.max_upload if is_file else self._limits.max_body
         return limited(receive, self._limits, most=most, is_file=is_file)
-
-    async def _wait_for_keys(self, face: Face, scope: Scope, headers: _Headers) -> None:
-        """Wait until the token of a request can be judged, if its issuer has to be asked for that."""
-        if scope["path"] in face.open_paths:
-            return
-        waiting = self._authenticator.pending(headers.text(b"authorization"))
-        if waiting is not None:  # others wait for it too, so a client that goes does not end it
-            await asyncio.shield(asyncio.wrap_future(waiting))
 
     def _refuse(self, face: Face, scope: Scope, headers: _Headers) -> Failure | None:
         """Why a request is refused whatever it asks for; else its subject is in ``scope["state"]["subject"]``."""

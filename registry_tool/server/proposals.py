@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -23,7 +23,6 @@ from registry_tool.writer.branch_names import PROPOSALS, branch_of_author, split
 
 if TYPE_CHECKING:
     from registry_tool.git.repository import Repository
-    from registry_tool.live.moving import Step
     from registry_tool.live.snapshot import Snapshot
     from registry_tool.manifests.problems import JSON
     from registry_tool.writer.request import Move, Person
@@ -35,7 +34,10 @@ _GRACE: Final = 0.4
 _MOST_BRANCHES: Final = 2_000
 _MOST_STEPS: Final = 10_000
 _MOST_SHOWN: Final = 20
-_TOO_LONG: Final = f"it has more than {_MOST_STEPS} commits"
+_MOST_BYTES: Final = 64 << 20
+_TOO_LARGE: Final = (
+    f"it has more than {_MOST_STEPS} commits, or than {_MOST_BYTES >> 20} MiB of manifests"
+)
 
 
 @dataclass
@@ -124,14 +126,15 @@ class Proposals:
         """
         with self._reading:
             self._find_branches()
-            with self._lock:
-                waiting = [
-                    (author, branch)
-                    for author in self._authors.values()
-                    for branch, tip in author.tips.items()
-                    if _is_unread(author, branch, tip)
-                ]
-            for author, branch in waiting:
+        with self._lock:
+            waiting = [
+                (author, branch)
+                for author in self._authors.values()
+                for branch, tip in author.tips.items()
+                if _is_unread(author, branch, tip)
+            ]
+        for author, branch in waiting:
+            with self._reading:  # who waits for one branch does not wait for all
                 self._read(author, branch)
 
     def _find_branches(self) -> None:
@@ -148,6 +151,8 @@ class Proposals:
                 now = found.get(first, {})
                 now |= {n: oid for n, oid in author.tips.items() if self._is_just_gone(n, now)}
                 if now != author.tips:
+                    for gone in author.tips.keys() - now.keys():
+                        self._notes.pop(gone, None)
                     author.tips, author.view = now, None
                     author.known = {n: one for n, one in author.known.items() if n in now}
                     author.is_stale &= now.keys()
@@ -191,12 +196,16 @@ class Proposals:
         left = find_unmerged(self._repository, published.commit, tip)
         if left.is_merged or left.trouble:
             return ProposedBranch(branch, tip, left)
-        line = read_steps(self._repository, tip, since=left.base)
-        steps = list(islice(line, _MOST_STEPS + 1))
-        if len(steps) > _MOST_STEPS:
-            return ProposedBranch(branch, tip, left._replace(trouble=_TOO_LONG))
+        steps, size = [], 0
+        for number, step in enumerate(read_steps(self._repository, tip, since=left.base)):
+            if number >= _MOST_STEPS or size > _MOST_BYTES:
+                return ProposedBranch(branch, tip, left._replace(trouble=_TOO_LARGE))
+            files = {path: one for path, one in step.files.items() if path in left.paths}
+            size += sum(map(len, filter(None, files.values())))
+            if files:
+                steps.append(step._replace(files=files))
         keys = find_keys(published.layout, left.paths)
-        return ProposedBranch(branch, tip, left, tuple(_only(steps, left.paths)), keys)
+        return ProposedBranch(branch, tip, left, tuple(steps), keys)
 
     def add(self, move: Move) -> None:
         """Follow a branch that this server's writer has moved, before the request is answered."""
@@ -345,11 +354,3 @@ class Proposals:
 def _is_unread(author: _Author, branch: str, tip: str) -> bool:
     known = author.known.get(branch)
     return known is None or known.tip != tip or branch in author.is_stale
-
-
-def _only(steps: Sequence[Step], paths: frozenset[str]) -> Iterator[Step]:
-    """Steps with some files only."""
-    for step in steps:
-        files = {path: content for path, content in step.files.items() if path in paths}
-        if files:
-            yield step._replace(files=files)

@@ -160,6 +160,9 @@ class Service:
 
     def snapshot_for(self, subject: Subject) -> Snapshot:
         """The state of ``view_for``."""
+        proposals = self._proposals
+        if proposals is None or not proposals.exist:  # nearly always, and each read asks
+            return self.live.snapshot
         return self.view_for(subject).snapshot
 
     def find_published(
@@ -417,14 +420,9 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         if not options.read_only:
             writing = _open_again(registry, clone, stack)
             writer = _prepare_writer(
-                writing,
-                live,
-                branch,
-                options,
-                proposals,
-                pushes=pushes,
-                is_own_clone=clone is not None,
-            )
+                writing, live, branch, options, proposals,
+                pushes=pushes, is_own_clone=clone is not None,
+            )  # fmt: skip
             stack.callback(writer.close)
         live.listen(_check_moves(writer, pushes))
         live.start()

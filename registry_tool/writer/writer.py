@@ -9,14 +9,13 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from registry_tool.errors import (
-    ConflictError,
     GitError,
     NotFoundError,
     RegistryError,
@@ -26,14 +25,14 @@ from registry_tool.errors import (
 from registry_tool.git.command import Git
 from registry_tool.git.objects.pool import ObjectPool
 from registry_tool.git.ref_mover import RefMover
-from registry_tool.git.ref_watch import FolderWatch, RefWatch
+from registry_tool.git.ref_watch import RefWatch
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
 from registry_tool.git.transaction.journal import lock_file
 from registry_tool.git.transaction.lock import LONGEST_PAUSE, ignore_message, is_awaited
 from registry_tool.git.transaction.recovery import exclusive
+from registry_tool.writer.author_branches import AuthorBranches
 from registry_tool.writer.branch import Branch, Yard
-from registry_tool.writer.branch_names import PROPOSALS, branch_of_author, split_proposal
 from registry_tool.writer.idempotency import AnsweredRequests
 from registry_tool.writer.memory import FindIdentities, ManifestMemory, find_no_identities
 from registry_tool.writer.modes import SERVER, Mode, Pusher
@@ -58,12 +57,6 @@ _LONGEST_TRAIN: Final = 64
 _TRIES: Final = 20
 _LOOK: Final = 0.5
 _MOST_BRANCHES: Final = 64
-# Proposals of one author that are looked at, and those that may wait for a person to resolve them.
-_MOST_OF_AUTHOR: Final = 32
-_MOST_STUCK: Final = 8
-
-
-_Grouped = tuple[Mapping[str, str], Mapping[str, Sequence[tuple[int, str]]]]
 
 
 def _ignore_move(_: Move) -> None:
@@ -143,9 +136,7 @@ class Writer:
         self._look = look
         self._packer = Packer(git)
         self._branches: dict[str, Branch] = {}
-        self._proposals = FolderWatch(git, f"{BRANCHES}{PROPOSALS}")
-        self._grouped: _Grouped = ({}, {})
-        self._of_author: dict[str, list[Branch]] = {}  # for one batch
+        self._proposals = AuthorBranches(git, published, self._branch)
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(most_waiting)
         self._gate = threading.Lock()
         self._stopping = False
@@ -300,16 +291,16 @@ class Writer:
             threading.Event().wait(1.2 * LONGEST_PAUSE)  # whoever waits takes the lock now
 
     def _serve_branches(self, batch: Sequence[_Waiting]) -> None:
-        self._of_author = {}
+        self._proposals.forget()
         groups: dict[str, list[_Waiting]] = {}
         for one in batch:
             attempt, name = Attempt(), ""
             with attempt:
                 name = self._choose_branch(one.request)
-            if attempt.error is not None:
-                _fail([one], attempt.error)
-            else:
+            if attempt.error is None:
                 groups.setdefault(name, []).append(one)
+            else:
+                _fail([one], attempt.error)
         for name, group in groups.items():
             self._serve_branch(name, group)
 
@@ -319,51 +310,12 @@ class Writer:
         What edits a file that the author has proposed joins that proposal: elsewhere it would be made on another content,
         and the proposal could not be merged any more.
         """
-        proposals = self._list_proposals(request.author)
-        first = self._next_proposal(request.author) if self._yard.mode.proposes else self._yard.main
+        proposals = self._proposals.list_open(request.author)
+        first = (
+            self._proposals.choose(request.author) if self._yard.mode.proposes else self._yard.main
+        )
         others = (one for one in proposals if one.name != first)
         return next((one.name for one in others if one.edits_proposed(request.edit)), first)
-
-    def _list_proposals(self, author: Person) -> list[Branch]:
-        """The author's branches that are not merged, the newest first; those that cannot be read are left out."""
-        first = branch_of_author(author)
-        if first not in self._of_author:
-            found: list[Branch] = []
-            for _, name in sorted(self._group_proposals().get(first, ()), reverse=True)[
-                :_MOST_OF_AUTHOR
-            ]:
-                with contextlib.suppress(RegistryError):  # said at /status
-                    branch = self._branch(name)
-                    if not branch.unmerged.is_merged:
-                        found.append(branch)
-            self._of_author[first] = found
-        return self._of_author[first]
-
-    def _group_proposals(self) -> Mapping[str, Sequence[tuple[int, str]]]:
-        """The branches of each author with their numbers, by the first of them."""
-        tips = self._proposals.tips()
-        if tips is not self._grouped[0]:
-            groups: dict[str, list[tuple[int, str]]] = {}
-            for name in tips:
-                first, number = split_proposal(f"{PROPOSALS}{name}")
-                groups.setdefault(first, []).append((number, f"{PROPOSALS}{name}"))
-            self._grouped = tips, groups
-        return self._grouped[1]
-
-    def _next_proposal(self, author: Person) -> str:
-        """The author's newest proposal, or a new one where there is none, or where it cannot be merged any more."""
-        proposals = self._list_proposals(author)
-        if not proposals:
-            return branch_of_author(author)
-        if not proposals[0].unmerged.is_stuck:
-            return proposals[0].name
-        number = split_proposal(proposals[0].name)[1] + 1
-        if len(proposals) >= _MOST_STUCK:
-            raise ConflictError(
-                f"{len(proposals)} proposals of {author} conflict with {self._yard.main}",
-                remedy=f"rebase them, or delete their branches: {', '.join(one.name for one in proposals)}",
-            )
-        return branch_of_author(author, number)
 
     def _serve_branch(self, name: str, group: Sequence[_Waiting]) -> None:
         attempt = Attempt()
@@ -407,24 +359,32 @@ class Writer:
         )
 
     def _follow(self, branch: Branch, train: Train) -> None:
-        self._of_author = {}
+        self._proposals.forget()
         if branch.name == self._yard.main:
             for other in self._branches.values():
                 other.follow_main(train)
 
     def _is_moved_on(self, one: _Waiting, rider: Rider, branch: Branch) -> bool:
         """Write a refused request to a proposal instead: if it needs review, or is about something that is only proposed."""
-        author, name = one.request.author, ""
-        if isinstance(rider.error, ReviewNeededError):
-            name = self._next_proposal(author)
-        elif isinstance(rider.error, NotFoundError):
-            tried = {branch.name, *one.refused_by}
-            readable = (o.name for o in self._list_proposals(author) if not o.unmerged.trouble)
-            name = next((other for other in readable if other not in tried), "")
-        if name:
+        attempt, name = Attempt(), ""
+        with attempt:
+            name = self._find_other_branch(one, rider, branch)
+        if attempt.error is not None:
+            _fail([one], attempt.error)
+        elif name:
             refused_by = (*one.refused_by, branch.name)
             self._serve_branch(name, [one._replace(refused_by=refused_by)])
-        return bool(name)
+        return one.future.done()
+
+    def _find_other_branch(self, one: _Waiting, rider: Rider, branch: Branch) -> str:
+        if isinstance(rider.error, ReviewNeededError):
+            return self._proposals.choose(one.request.author)
+        if not isinstance(rider.error, NotFoundError):
+            return ""
+        tried = {branch.name, *one.refused_by}
+        others = self._proposals.list_open(one.request.author)
+        readable = (other.name for other in others if not other.unmerged.trouble)
+        return next((name for name in readable if name not in tried), "")
 
     def _sort(
         self, branch: Branch, group: Sequence[_Waiting]

@@ -241,12 +241,19 @@ def _by_server(
     return Measured(found[0], found[1], failures, cpu[0], cpu[1])
 
 
-def _page_times(url: str, size: int, most: int) -> list[float]:
-    """The times of the pages of all versions from the first on, in ms."""
+def _page_times(url: str, size: int, most: int, nonce: str = "") -> list[float]:
+    """The times of the pages of all versions from the first on, in ms.
+
+    Args:
+        url: The server.
+        size: Of a page.
+        most: How many pages at most.
+        nonce: A value that no earlier walk had, where no answer may come from a memory of answers.
+    """
     connection, token, times = Connection(url), "", []
     for _ in range(most):
         began = time.perf_counter()
-        more = {"page_token": token} if token else {}
+        more = {**({"page_token": token} if token else {}), **({"nonce": nonce} if nonce else {})}
         _, body = connection.answer(get(f"{_VERSION}/search", max_results=size, **more))
         times.append((time.perf_counter() - began) * 1e3)
         token = str(parse_object(body).get("next_page_token") or "")
@@ -260,10 +267,10 @@ def measure_pages(servers: Sequence[Running], options: Options) -> Measured:
     """All versions in pages of 1,000, ten of them."""
     found: list[list[float]] = [[] for _ in servers]
     cpu: list[list[float]] = [[] for _ in servers]
-    for _ in range(options.rounds):
+    for turn in range(options.rounds):
         for number, server in enumerate(servers):
             spent = server.cpu_seconds
-            times = _page_times(server.url, 1000, 10)
+            times = _page_times(server.url, 1000, 10, f"p{turn}" if options.fresh else "")
             found[number].append(statistics.median(times))
             cpu[number].append((server.cpu_seconds - spent) * 1e3 / len(times))
     return _by_server(found, cpu)
@@ -272,8 +279,9 @@ def measure_pages(servers: Sequence[Running], options: Options) -> Measured:
 def measure_last_page(ours: Running, versions: int, options: Options) -> Measured:
     """Milliseconds of the last of a hundred pages, and (as the peer) of the first; the fastest of a few of each."""
     last, first = [], []
-    for _ in range(options.rounds):
-        walks = [_page_times(ours.url, max(1, versions // 100), 100) for _ in range(3)]
+    for turn in range(options.rounds):
+        size = max(1, versions // 100)
+        walks = [_page_times(ours.url, size, 100, f"w{turn}-{walk}") for walk in range(3)]
         first.append(min(times[0] for times in walks))
         last.append(min(times[-1] for times in walks))
     return Measured(last, first)

@@ -23,6 +23,7 @@ Asking: TypeAlias = Callable[[Ask], RawAnswer]
 _OK: Final = frozenset({200, 201})
 _BAD: Final = frozenset({400})
 _UNPROCESSABLE: Final = frozenset({400, 422})
+_CONFLICT: Final = frozenset({409})
 _MISSING: Final = frozenset({400, 404})
 _HEAD_BOUND: Final = frozenset({400, 414, 431})
 
@@ -35,12 +36,14 @@ class BadRequest(NamedTuple):
         build: Makes it for a protocol; may ask the server before.
         expected: See the module.
         plain: True where the answer comes before any protocol sees the request, and has no body of its form.
+        needs: The attribute of the column without which the protocol cannot be asked so; empty for none.
     """
 
     name: str
     build: Callable[[WireColumn, Asking], Ask]
     expected: Statuses
     plain: bool = False
+    needs: str = ""
 
 
 class BadStream(NamedTuple):
@@ -61,7 +64,9 @@ class BadStream(NamedTuple):
 
 def expected_statuses(row: BadRequest, column: WireColumn) -> frozenset[int]:
     """What a row expects of a protocol."""
-    return row.expected if isinstance(row.expected, frozenset) else row.expected[column.api]
+    found = row.expected if isinstance(row.expected, frozenset) else row.expected[column.api]
+    found |= column.also_bad if 400 in found else frozenset()
+    return found | column.also_missing if 404 in found else found
 
 
 def _named(name: str) -> Callable[[WireColumn, Asking], Ask]:
@@ -120,7 +125,7 @@ _ROWS_OF_BODIES: Final = (
     BadRequest("null for a name", _body(b'{"name": null}'), _UNPROCESSABLE),
     BadRequest("a number for a description", _body(_NAME + b', "description": 7}'), _BAD),
     BadRequest(  # protobuf's JSON, which MLflow's server reads, passes over fields that it does not know
-        "an unknown field", _body(b'{"name": "unknown-field", "ext_id": 1}'), {"kubeflow": _BAD, "mlflow": _OK},
+        "an unknown field", _body(b'{"name": "unknown-field", "ext_id": 1}'), {"kubeflow": _BAD, "mlflow": _OK, "truefoundry": _BAD},
     ),
     BadRequest("a body of more than a mebibyte", _body(_NAME + b" " * (1 << 20) + b"}"), frozenset({413})),
     BadRequest("a gzip bomb", _body(gzip.compress(b" " * (64 << 20)), Content_Encoding="gzip"), frozenset({415})),
@@ -136,15 +141,15 @@ _ROWS_OF_NAMES: Final = (
     BadRequest("a null byte in a name", _named("a\0b"), _BAD),
     BadRequest("an empty name", _named(""), _UNPROCESSABLE),
     # MLflow's own bound is 256 where its database has one; our titles have 512.
-    BadRequest("a name of 300 characters", _named("x" * 300), {"kubeflow": _BAD, "mlflow": _OK}),
+    BadRequest("a name of 300 characters", _named("x" * 300), {"kubeflow": _BAD, "mlflow": _OK, "truefoundry": _BAD}),
     BadRequest("a name of 600 characters", _named("x" * 600), _BAD),
     BadRequest("a name of a megabyte", _named("x" * 1_000_000), _BAD),
     BadRequest("a name that is written backwards", _named("a\u202eb"), _BAD),
     BadRequest("a name with an invisible character", _named("a\u200bb"), _BAD),
     BadRequest("a name of control characters", _named("a\x1b[31mb"), _BAD),
-    BadRequest("a taken name", _named("taken"), {"kubeflow": frozenset({409}), "mlflow": _BAD}),
-    BadRequest("a taken name in capitals", _named("TAKEN"), {"kubeflow": frozenset({409}), "mlflow": frozenset({400, 409})}),
-    BadRequest("a taken name in other code points", _named("cafe\u0301"), {"kubeflow": frozenset({409}), "mlflow": frozenset({400, 409})}),
+    BadRequest("a taken name", _named("taken"), {"kubeflow": _CONFLICT, "mlflow": _BAD, "truefoundry": _OK}),
+    BadRequest("a taken name in capitals", _named("TAKEN"), {"kubeflow": _CONFLICT, "mlflow": _CONFLICT | _BAD, "truefoundry": _CONFLICT | _BAD}),
+    BadRequest("a taken name in other code points", _named("cafe\u0301"), {"kubeflow": _CONFLICT, "mlflow": _CONFLICT | _BAD, "truefoundry": _BAD}),
     BadRequest("an unknown name with a null byte", lambda column, _: column.read("a\0b"), _MISSING),
     BadRequest("an unknown name that is a path", lambda column, _: column.read("../../registry"), _MISSING),
     BadRequest("an unknown name of 300 characters", lambda column, _: column.read("y" * 300), _MISSING),
@@ -155,14 +160,15 @@ _IDS: Final = (
 )  # fmt: skip
 _ROWS_OF_IDS: Final = tuple(BadRequest(f"the id {one!a}", _id(one), _MISSING) for one in _IDS)
 _ROWS_OF_PAGES: Final = (
-    BadRequest("a page of 0", _size("0"), _OK),
-    *(BadRequest(f"a page of {one!a}", _size(one), _BAD) for one in ("-1", "99999999999", "null", "1.5", "1\0", "many")),
-    BadRequest("a page of a wide 1", _size("\uff11"), {"kubeflow": _BAD, "mlflow": _OK}),  # as Python reads numbers
-    *(BadRequest(f"the page token {one[:20]!a}", _token(one), _BAD) for one in (
+    BadRequest("a page of 0", _size("0"), {"kubeflow": _OK, "mlflow": _OK, "truefoundry": _UNPROCESSABLE}),
+    *(BadRequest(f"a page of {one!a}", _size(one), _UNPROCESSABLE) for one in ("-1", "null", "1.5", "1\0", "many")),
+    BadRequest("a huge page", _size("99999999999"), {"kubeflow": _BAD, "mlflow": _BAD, "truefoundry": _OK}),
+    BadRequest("a page of a wide 1", _size("\uff11"), {"kubeflow": _BAD, "mlflow": _OK, "truefoundry": _BAD}),  # as Python reads numbers
+    *(BadRequest(f"the page token {one[:20]!a}", _token(one), _BAD, needs="page_token") for one in (
         "abc", "%%%", "MTIz", "\0", "e30=", "W10=", "x" * 10_000, "\uff11")),
-    BadRequest("another list's page token", _foreign_token, _BAD),
+    BadRequest("another list's page token", _foreign_token, _BAD, needs="page_token"),
 )  # fmt: skip
-_ROWS_OF_FILTERS: Final = (
+_ROWS_OF_FILTERS: Final = tuple(row._replace(needs="filter") for row in (
     BadRequest("an open quote", _filter("name = 'a"), _BAD),
     BadRequest("quotes that do not fit", _filter("name = 'a\""), _BAD),
     BadRequest("no comparison", _filter("name"), _BAD),
@@ -176,9 +182,9 @@ _ROWS_OF_FILTERS: Final = (
     BadRequest("a pattern of 10,000 places", _filter("name LIKE '" + "_%" * 5000 + "b'"), _OK),
     BadRequest("a pattern for a regular expression", _filter("name LIKE '(a+)+$'"), _OK),
     BadRequest("a long open quote", _filter("name = '" + "''" * 10_000), _BAD),
-)  # fmt: skip
+))  # fmt: skip
 _ROWS_OF_METHODS: Final = (
-    *(BadRequest(f"the method {one}", _method(one), frozenset({405})) for one in ("TRACE", "PUT", "DELETE", "PROPFIND", "LOCK")),
+    *(BadRequest(f"the method {one}", _method(one), frozenset({405})) for one in ("TRACE", "PATCH", "DELETE", "PROPFIND", "LOCK")),
     BadRequest("the method FOO", _method("FOO"), _BAD, plain=True),
     BadRequest("the method CONNECT", _method("CONNECT"), frozenset({400, 405}), plain=True),
     BadRequest("a path that does not exist", lambda column, _: column.listing({})._replace(target=f"{column.listing({}).target}/../../x"), frozenset({404})),

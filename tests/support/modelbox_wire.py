@@ -16,7 +16,7 @@ import grpc
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from registry_tool.access.authenticate import Authenticator, local_subject
+from registry_tool.access.authenticate import Authenticator, Issuer, local_subject
 from registry_tool.access.subjects import Subject
 from registry_tool.access.tokens import TokenFile
 from registry_tool.manifests.problems import JSON
@@ -244,10 +244,11 @@ def modelbox_wire(
     token: str = "",
     limits: Limits | None = None,
     options: ServiceOptions | None = None,
+    issuer: Issuer | None = None,
 ) -> Iterator[ModelBoxWire]:
     """Serve a registry in this process."""
     who = (
-        Authenticator(TokenFile(tokens))
+        Authenticator(TokenFile(tokens), issuer=issuer)
         if tokens is not None
         else Authenticator(anonymous=subject or local_subject("Ada", "ada@example.org"))
     )

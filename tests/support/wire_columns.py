@@ -31,12 +31,16 @@ class WireColumn:
         read: Reads a model by name.
         by_id: Reads what a client numbers: a model, or a version of the model ``taken``.
         listing: Lists models, with parameters.
+        is_error: True for an answer in the form of the protocol's errors.
         page_size: The parameter of that name.
-        page_token: The parameter of that name.
-        filter: The parameter of that name.
+        page_token: The parameter of that name; empty where pages have none.
         next_token: The token in a list.
-        is_error: True for an answer in the form of the protocol's errors, for its status.
-        upload: Uploads a file; None where the protocol has no files.
+        filter: The parameter of that name; empty where lists have none.
+        finds: True where the answer to ``read`` is the model.
+        also_bad: What the protocol answers to a bad request, in addition to 400.
+        also_missing: What it answers where something does not exist, in addition to 404; 200 for an empty list.
+        has_unique_names: False where creating a model again adds a version to it.
+        upload: Uploads a file in one request; None where the protocol cannot.
     """
 
     name: str
@@ -45,12 +49,21 @@ class WireColumn:
     read: Callable[[str], Ask]
     by_id: Callable[[str], Ask]
     listing: Callable[[Mapping[str, str]], Ask]
-    page_size: str
-    page_token: str
-    filter: str
-    next_token: str
     is_error: Callable[[RawAnswer], bool]
+    page_size: str
+    page_token: str = ""
+    next_token: str = ""
+    filter: str = ""
+    finds: Callable[[RawAnswer], bool] = lambda answer: answer.status == 200
+    also_bad: frozenset[int] = frozenset()
+    also_missing: frozenset[int] = frozenset()
+    has_unique_names: bool = True
     upload: Callable[[str, bytes], Ask] | None = None
+
+    @property
+    def slug(self) -> str:
+        """The name as part of a model's name."""
+        return self.name.replace(" ", "-").replace(".", "-")
 
     def create_raw(self, body: bytes, **headers: str) -> Ask:
         """The creating call with any body, and with other headers: ``Content_Type="text/plain"``."""
@@ -105,4 +118,30 @@ _MLFLOW_COLUMN: Final = WireColumn(
     ),
 )  # fmt: skip
 
-COLUMNS: Final[tuple[WireColumn, ...]] = (_kubeflow("v1alpha3"), _kubeflow("v1"), _MLFLOW_COLUMN)
+_TRUEFOUNDRY: Final = "/api/svc/v1"
+
+
+def _truefoundry_manifest(fields: Mapping[str, JSON]) -> bytes:
+    source: dict[str, JSON] = {"type": "external", "uri": "s3://bucket/1"}
+    repo: dict[str, JSON] = {"ml_repo": "default", "metadata": {}, "source": source}
+    return _encode({"manifest": {"type": "model-version", **repo, **fields}})
+
+
+_TRUEFOUNDRY_COLUMN: Final = WireColumn(
+    name="truefoundry v1",
+    api="truefoundry",
+    create=lambda fields: Ask("PUT", f"{_TRUEFOUNDRY}/model-versions", _truefoundry_manifest(fields)),
+    read=lambda name: Ask("GET", f"{_TRUEFOUNDRY}/models{_query({'name': name})}"),
+    by_id=lambda number: Ask("GET", f"{_TRUEFOUNDRY}/models/{quote(number, safe='')}"),
+    listing=lambda given: Ask("GET", f"{_TRUEFOUNDRY}/models{_query(given)}"),
+    is_error=lambda answer: answer.data.get("statusCode") == answer.status and "message" in answer.data,
+    page_size="limit",
+    finds=lambda answer: answer.status == 200 and bool(answer.data["data"]),
+    also_bad=frozenset({422}),
+    also_missing=frozenset({200, 422}),
+    has_unique_names=False,
+)  # fmt: skip
+
+COLUMNS: Final[tuple[WireColumn, ...]] = (
+    _kubeflow("v1alpha3"), _kubeflow("v1"), _MLFLOW_COLUMN, _TRUEFOUNDRY_COLUMN,
+)  # fmt: skip

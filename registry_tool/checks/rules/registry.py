@@ -58,6 +58,9 @@ def has_registry(view: RegistryView) -> Iterator[Violation]:
 def _twins(names: Iterable[str], folded: Callable[[str], str]) -> Iterator[tuple[str, str]]:
     """Pairs of names that fold to one: the first in order, lower case before upper case, and each later one."""
     seen: dict[str, str] = {}
+    names = list(names)
+    if len(set(map(folded, names))) == len(names):  # there is nothing to put in order
+        return
     for name in sorted(names, key=str.swapcase):
         first = seen.setdefault(folded(name), name)
         if first != name:

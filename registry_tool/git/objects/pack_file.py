@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from registry_tool.errors import OperationalError
-from registry_tool.git.objects.writer import do_nothing, sync_all
+from registry_tool.git.objects.writer import compress_object, do_nothing, sync_all
 
 __all__ = ["NewObject", "write_pack"]
 
@@ -132,8 +132,8 @@ def _encode(
         delta = _delta(objects[one.like].data, one.data)
         if len(delta) < len(one.data) // 2:
             head = _header(_OFFSET_DELTA, len(delta)) + _distance(offset - base.offset)
-            return head + zlib.compress(delta, 1), base.depth + 1
-    return _header(_TYPES[one.kind], len(one.data)) + zlib.compress(one.data, 1), 0
+            return head + compress_object(delta), base.depth + 1
+    return _header(_TYPES[one.kind], len(one.data)) + compress_object(one.data), 0
 
 
 def _pack(objects: Mapping[str, NewObject], algorithm: str) -> tuple[bytes, dict[str, _Placed]]:

@@ -17,6 +17,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
+from registry_tool.access.issuer_keys import IssuerUnavailableError
 from registry_tool.errors import (
     CorruptObjectError,
     MissingObjectError,
@@ -185,7 +186,7 @@ class RpcGuard:
     ) -> Callable[[bytes, Context], Awaitable[bytes]]:
         async def handle(raw: bytes, context: Context) -> bytes:
             async with self._guarded(api, context):
-                call = self._call(api, context)
+                call = await self._call(api, context)
                 found = await answer(call, self._request(rpc, call, raw))
             return found.SerializeToString()
 
@@ -196,7 +197,7 @@ class RpcGuard:
     ) -> Callable[[object, Context], Awaitable[bytes]]:
         async def handle(_: object, context: Context) -> bytes:
             async with self._guarded(api, context):
-                call = self._call(api, context)
+                call = await self._call(api, context)
                 idle = self._limits.idle_seconds
                 with _Arriving(context, lambda raw: _parse(rpc.request, raw), idle) as frames:
                     found = await receive(call, frames)
@@ -209,7 +210,7 @@ class RpcGuard:
     ) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
         async def handle(raw: bytes, context: Context) -> AsyncIterator[bytes]:
             async with self._guarded(api, context):
-                call = self._call(api, context)
+                call = await self._call(api, context)
                 async for message in stream(call, self._request(rpc, call, raw)):
                     yield message.SerializeToString()
 
@@ -221,7 +222,7 @@ class RpcGuard:
         call.add_content(rpc.name, raw)
         return _parse(rpc.request, raw)
 
-    def _call(self, api: str, context: Context) -> RpcCall:
+    async def _call(self, api: str, context: Context) -> RpcCall:
         """Who calls, if they may.
 
         Raises:
@@ -233,7 +234,9 @@ class RpcGuard:
             for key, value in context.invocation_metadata() or ()
             if isinstance(value, str)
         }
-        subject = self._subject(said.get("authorization", ""))
+        authorization = said.get("authorization", "")
+        await self._authenticator.wait(authorization)
+        subject = self._subject(authorization)
         if self._rates.wait_for(subject.email):
             raise _TooManyError("too many requests; try again later")
         return RpcCall(self._service, subject, api, self._limits, said.get("idempotency-key", ""))
@@ -241,7 +244,7 @@ class RpcGuard:
     def _subject(self, authorization: str) -> Subject:
         try:
             return self._authenticator.subject(authorization)
-        except UnauthenticatedError:
+        except (UnauthenticatedError, IssuerUnavailableError):
             raise
         except OperationalError as exc:  # of the token file; its path is no business of a client
             _LOG.error("%s", exc)

@@ -52,7 +52,9 @@ class Place:
         self.work = folder / "work"
         self._folder = folder
         self._tokens = folder / "tokens.jsonl"
-        self._token = {n: make_token(self._tokens, "write", name=n) for n in ("Ada", "Bob")}
+        self._token = {
+            name: make_token(self._tokens, "write", "delete", name=name) for name in ("Ada", "Bob")
+        }
         subprocess.run(["git", "clone", "--quiet", review_url, self.work], check=True)
 
     @contextmanager
@@ -205,3 +207,26 @@ def test_a_main_branch_that_refuses_the_server_names_what_to_set(place: Place) -
         assert said[0] == 403
         assert "set `write: propose` in serve.yaml" in str(said[1])
         assert place.kubeflow(server, "Ada", "read", "sentiment")["models"] == ["nlp.lang-id"]
+
+
+def test_what_needs_review_is_proposed_where_the_rest_is_committed(tmp_path: Path) -> None:
+    bare = bare_registry(tmp_path)
+    place = Place(tmp_path, str(bare), str(bare))
+    with place.served() as server:
+        assert place.get(server, "/status").json()["mode"] == "commit"
+        place.kubeflow(server, "Ada", "register", "sentiment")
+        assert place.kubeflow(server, "Bob", "read", "sentiment")["models"] == [
+            "nlp.lang-id",
+            "sentiment",
+        ]
+        main = git(bare, "rev-parse", "main")
+        archived = place.kubeflow(server, "Ada", "archive", "sentiment")
+        assert archived["archived"] == "ARCHIVED"
+        assert cast("list[JSON]", archived["model"])[1] == PROPERTY
+        deleted = place.mlflow(server, "Ada", "delete", "nlp.lang-id")
+        assert ["nlp.lang-id", "2", "READY"] not in cast("list[JSON]", deleted["versions"])
+        kept = place.mlflow(server, "Bob", "read", "nlp.lang-id")
+        assert ["nlp.lang-id", "2", "READY"] in cast("list[JSON]", kept["versions"])
+        assert git(bare, "rev-parse", "main") == main
+        place.git("fetch", "--quiet", "origin")
+        assert len(place.git("log", "--oneline", f"origin/main..origin/{BRANCH}").splitlines()) == 2

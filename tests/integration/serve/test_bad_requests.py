@@ -48,6 +48,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def test_a_bad_request_is_answered_in_the_protocols_words(
     row: BadRequest, column: WireColumn, served: Served
 ) -> None:
+    if row.needs and not getattr(column, row.needs):
+        pytest.skip(f"has no {row.needs}")
     before = read_tip(served.bare)
     request = row.build(column, served.ask)
     began = time.monotonic()
@@ -58,7 +60,7 @@ def test_a_bad_request_is_answered_in_the_protocols_words(
         assert row.plain or column.is_error(answer), answer
         assert b"Traceback" not in answer.body
         assert read_tip(served.bare) == before
-    assert served.ask(column.read("taken")).status == 200
+    assert column.finds(served.ask(column.read("taken")))
 
 
 @pytest.mark.parametrize("row", [*STREAMS, *UPLOADS], ids=lambda row: row.name)
@@ -78,18 +80,18 @@ def test_a_bad_stream_ends(row: BadStream, column: WireColumn, served: Served) -
     if answer.status in {408, 413} and answer.body:
         assert column.is_error(answer), answer
     assert read_tip(served.bare) == before
-    assert served.ask(column.read("taken")).status == 200
+    assert column.finds(served.ask(column.read("taken")))
 
 
 def test_a_creating_call_cut_at_any_byte_makes_all_or_nothing(
     column: WireColumn, served: Served
 ) -> None:
     before = read_tip(served.bare)
-    whole = column.create({"name": f"cut {column.name}"}).encode()
+    whole = column.create({"name": f"cut-{column.slug}"}).encode()
     for length in range(len(whole)):
         with connect(served.server.port) as connection:
             connection.sendall(whole[:length])
-    assert served.ask(column.read("taken")).status == 200
+    assert column.finds(served.ask(column.read("taken")))
     assert read_tip(served.bare) == before
     assert served.ask(whole_pieces(whole)).status in {200, 201}
 

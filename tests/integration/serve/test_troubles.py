@@ -90,9 +90,9 @@ def _all_at_once(port: int, requests: Sequence[Ask]) -> list[RawAnswer]:
 
 def test_of_creates_of_one_name_at_once_one_wins(bare: Path) -> None:
     with serve_impatiently(bare) as server:
-        for column in COLUMNS:
+        for column in (one for one in COLUMNS if one.has_unique_names):
             before = read_tip(bare)
-            create = column.create({"name": f"once {column.name}"})
+            create = column.create({"name": f"once-{column.slug}"})
             answers = _all_at_once(server.port, [create] * 8)
             won = [one for one in answers if one.status in MADE]
             assert len(won) == 1
@@ -140,7 +140,7 @@ def test_tokens_that_do_not_count(bare: Path, tmp_path: Path) -> None:
 
         for column in COLUMNS:
             before = read_tip(bare)
-            create = column.create({"name": f"m {column.name}"})
+            create = column.create({"name": f"m-{column.slug}"})
             in_query = create._replace(target=f"{create.target}?token={good}&access_token={good}")
             refused = [
                 send(create), send(create, f"Bearer {late}"), send(create, "Bearer x"), send(in_query),
@@ -155,10 +155,10 @@ def test_tokens_that_do_not_count(bare: Path, tmp_path: Path) -> None:
                 assert column.is_error(answer)
             assert read_tip(bare) == before
             assert send(create, f"Bearer {good}").status in MADE
-            hidden = send(column.read(f"m {column.name}"), f"Bearer {stranger}")
-            assert hidden.status == 404, hidden
-            assert column.name.encode() not in send(column.listing({}), f"Bearer {stranger}").body
-            assert send(column.read(f"m {column.name}"), f"Bearer {reader}").status == 200
+            hidden = send(column.read(f"m-{column.slug}"), f"Bearer {stranger}")
+            assert not column.finds(hidden), hidden
+            assert column.slug.encode() not in send(column.listing({}), f"Bearer {stranger}").body
+            assert column.finds(send(column.read(f"m-{column.slug}"), f"Bearer {reader}"))
 
 
 # --- the branch
@@ -194,7 +194,7 @@ def test_a_branch_that_is_rewound_replaced_and_moved_in_the_middle_of_trains(
         is_over.set()
         for one in workers:
             one.join()
-        assert set(statuses) <= {200, 201, 400, 404, 409, 503}, set(statuses)
+        assert set(statuses) <= {200, 201, 400, 404, 409, 422, 503}, set(statuses)
         assert statuses.count(200) + statuses.count(201) > 20
         assert_works(server)
         assert _status(server)["commit"] == read_tip(bare)
@@ -241,9 +241,10 @@ def test_a_manifest_that_was_broken_by_hand_is_told_and_all_others_are_served(
         assert list(problems) == [path]
         assert problems[path].startswith(f"{path}:2: ")
         for column in COLUMNS:
-            assert ask(server.port, column.read("good")).status == 200
+            assert column.finds(ask(server.port, column.read("good")))
             missing = ask(server.port, column.read("bad"))
-            assert (missing.status, column.is_error(missing)) == (404, True)
+            assert not column.finds(missing)
+            assert missing.status == 200 or column.is_error(missing)
             assert ask(server.port, column.listing({})).status == 200
         assert_works(server)
         good = (tmp_path / "work/models/default/good/model.yaml").read_text()
@@ -285,7 +286,7 @@ def test_a_clock_that_is_set_back_an_hour(bare: Path, tmp_path: Path) -> None:
     assert times == sorted(times)
     form = "--format=%(trailers:key=Registry-Time,valueonly)"
     trailers = git(bare, "log", "--reverse", form, f"{before}..main").split()
-    assert len(trailers) == 4 * len(COLUMNS)
+    assert len(trailers) >= 4 * len(COLUMNS)
     assert trailers == sorted(set(trailers))
 
 

@@ -8,8 +8,8 @@ import pytest
 from support import git
 from support.commit_histories import History
 
-from registry_tool.git.command import find_repository
-from registry_tool.git.ref_watch import RefWatch
+from registry_tool.git.command import Git, find_repository
+from registry_tool.git.ref_watch import FolderWatch, RefWatch
 
 MAIN = "refs/heads/main"
 
@@ -53,3 +53,39 @@ def test_a_tag_of_the_whole_name_is_not_the_branch(tmp_path: Path) -> None:
     git(history.folder, "tag", MAIN, first)
     second = history.commit({"a": "2"})
     assert watched(history.folder).tip() == second
+
+
+@pytest.mark.parametrize("form", ["files", "packed", "reftable"])
+def test_the_refs_of_a_folder_are_followed(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["--ref-format=reftable"] if form == "reftable" else ["--quiet"]
+    if form == "reftable" and not has_reftable(tmp_path):
+        pytest.skip("this git has no reftable")
+    history = History(tmp_path / "r", *options)
+    tip = history.commit({"a": "1"})
+    found = find_repository(history.folder)
+    assert found is not None
+    watch = FolderWatch(found, "refs/heads/serve/")
+    assert watch.tips() == {}
+
+    def change(*arguments: str) -> None:
+        git(history.folder, *arguments)
+        if form == "packed":
+            git(history.folder, "pack-refs", "--all", "--prune")
+
+    change("branch", "serve/ada@example.org")
+    assert watch.tips() == {"ada@example.org": tip}
+    change("branch", "serve/bob,2")
+    change("branch", "serve/deep/er")
+    change("branch", "other")
+    assert watch.tips() == {"ada@example.org": tip, "bob,2": tip}
+    new = history.commit({"a": "2"})
+    change("branch", "--force", "serve/bob,2", new)
+    assert watch.tips() == {"ada@example.org": tip, "bob,2": new}
+    known = watch.tips()
+    with monkeypatch.context() as patch:
+        patch.delattr(Git, "run")  # no process where nothing changed
+        assert watch.tips() is known
+    change("branch", "-D", "serve/ada@example.org")
+    assert watch.tips() == {"bob,2": new}

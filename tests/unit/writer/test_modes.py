@@ -39,6 +39,7 @@ from registry_tool.errors import (
 from registry_tool.git.command import find_repository
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.problems import JSON
+from registry_tool.writer.author_branches import AuthorBranches
 from registry_tool.writer.branch_names import branch_of_author, split_proposal
 from registry_tool.writer.modes import (
     SERVER,
@@ -334,6 +335,23 @@ def test_a_proposal_is_pushed_as_commits_are(start: Start, server: Path, clone: 
     assert [one.proposed for one in found] == [False, True, False]
     assert git(server, "rev-parse", branch_of_author(ADA)) == found[1].commit
     assert git(server, "rev-parse", "main") == found[2].commit
+
+
+def test_a_proposal_that_cannot_be_made_fails_alone(
+    start: Start, server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = start(server)
+
+    def fail(_: AuthorBranches, author: Person) -> str:
+        raise ConflictError(f"8 proposals of {author} conflict with main")
+
+    monkeypatch.setattr(AuthorBranches, "choose", fail)
+    with held(writer):
+        asked = [writer.submit(one) for one in (version_request(1), _archive(), version_request(2))]
+    with pytest.raises(ConflictError, match="8 proposals"):
+        asked[1].result(30)
+    assert asked[2].result(30).commit == git(server, "rev-parse", "main")
+    assert asked[0].result(30).commit == git(server, "rev-parse", "main^")
 
 
 def test_an_edit_of_what_is_proposed_joins_the_proposal(start: Start, server: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import sys
 
 from model_registry import ModelRegistry
+from model_registry.types import RegisteredModelState
 from mr_openapi.exceptions import ApiException
 
 given = json.load(sys.stdin)
@@ -20,6 +21,10 @@ try:
         model = registry.get_registered_model(name)
         model.description = "Edited."
         said["edited"] = registry.update(model).description
+    if given["step"] == "archive":
+        model = registry.get_registered_model(name)
+        model.state = RegisteredModelState.ARCHIVED
+        said["archived"] = registry.update(model).state
     said["models"] = sorted(one.name for one in registry.get_registered_models())
     model = registry.get_registered_model(name)
     version = registry.get_model_version(name, "v1") if model else None

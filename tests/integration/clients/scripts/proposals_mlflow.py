@@ -1,4 +1,4 @@
-"""MLflow's client where requests are proposed: register, read what one's own token sees, set an alias."""
+"""MLflow's client where requests are proposed: register, delete, read what one's own token sees."""
 
 import json
 import sys
@@ -17,6 +17,8 @@ try:
         one = mlflow.register_model("s3://bucket/model", given["model"], await_registration_for=0)
         client.set_model_version_tag(given["model"], one.version, "team", "nlp")
         said["registered"] = [one.version, one.status]
+    if given["step"] == "delete":
+        client.delete_model_version(given["model"], "2")
     said["models"] = sorted(one.name for one in client.search_registered_models())
     found = client.search_model_versions()
     said["versions"] = sorted([one.name, one.version, one.status] for one in found)

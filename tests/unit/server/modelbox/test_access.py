@@ -16,8 +16,13 @@ from grpc_reflection.v1alpha import reflection_pb2
 from support import git
 from support.manifests import registry_yaml
 from support.modelbox_wire import ModelBoxWire, connect, modelbox_wire
+from support.oidc_issuers import AUDIENCE, make_key, scripted_issuer
 from support.served_registries import make_token
 
+from registry_tool.access.issuer_keys import IssuerKeys, fetch_keys
+from registry_tool.access.oidc import OidcIssuer, OidcSettings
+from registry_tool.access.subjects import parse_grants
+from registry_tool.access.tokens import TokenFile, add_rule
 from registry_tool.server.limits import Limits
 from registry_tool.server.modelbox.descriptors import CALLS, SERVICE
 from registry_tool.server.modelbox.parents import make_id
@@ -213,3 +218,26 @@ def test_every_call_of_the_service_is_answered(wire: ModelBoxWire) -> None:
 
 def _must_fail(wire: ModelBoxWire, name: str) -> None:
     raw(wire, f"/{SERVICE}/{name}", b"\xff")
+
+
+def test_tokens_of_an_issuer_are_accepted_also_with_a_key_that_is_new(
+    folder: Path, tmp_path: Path
+) -> None:
+    tokens = tmp_path / "tokens.jsonl"
+    add_rule(tokens, "groups=nlp", parse_grants(["write:nlp"]))
+    with scripted_issuer(make_key("one")) as issuer:
+        token, other = issuer.sign({"groups": ["nlp"]}), issuer.sign({"aud": "another"})
+        settings = OidcSettings(issuer.url, (AUDIENCE,))
+        keys = IssuerKeys(
+            partial(fetch_keys, issuer.url)
+        )  # none of them is fetched before the first call
+        opened = OidcIssuer(settings, keys, lambda: TokenFile(tokens).rules)
+        with modelbox_wire(folder, tokens=tokens, token=token, issuer=opened) as wire:
+            assert wire.get("CreateModel", **MODEL)["id"]
+            with connect(target(wire), other) as unknown:
+                assert unknown.fails("ListModels")[0] == "UNAUTHENTICATED"
+    opened = OidcIssuer(settings, IssuerKeys(partial(fetch_keys, settings.issuer)), lambda: ())
+    with modelbox_wire(folder, tokens=tokens, token=token, issuer=opened) as wire:
+        said = wire.fails("ListModels")
+        assert said[0] == "UNAVAILABLE"
+        assert "the issuer of the token cannot be reached" in said[1]
