@@ -225,7 +225,8 @@ class Service:
         if self._writer is None:
             where = self.options.writer_url
             raise ForbiddenError(_NO_WRITER, remedy=f"write to {where}" if where else "")
-        writer = await asyncio.wrap_future(self._writer.begin())
+        made = self._writer.begin()
+        writer = made.result() if made.done() else await asyncio.wrap_future(made)
         written = await asyncio.wrap_future(writer.submit(request))
         if written.proposed and self._proposals is not None:
             self._proposals.note(written.branch, written.notes)
