@@ -24,6 +24,7 @@ from typing import Final, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.corpus import CORPORA
 from benchmarks.machine import described, load, load_words
 from benchmarks.serve_load import (
     Call,
@@ -498,7 +499,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--versions", default="10000", help="sizes, comma-separated")
-    parser.add_argument("--corpora", type=Path, default=Path("bench-corpora"))
+    parser.add_argument("--corpora", type=Path, default=CORPORA)
     parser.add_argument("--seconds", type=float, default=3.0, help="of one load")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", default=[], help="a word of a row; repeatable")
