@@ -13,7 +13,9 @@ _HERE: Final = Path(__file__).parent
 # Takes the program that it traces, and no options.
 _WITHOUT_HELP: Final = frozenset({"crossings.py"})
 _PROGRAMS: Final = sorted(
-    one.name for one in _HERE.glob("*.py") if '"__main__"' in one.read_text(encoding="utf-8")
+    one.name
+    for one in _HERE.glob("*.py")
+    if not one.name.startswith("test_") and '"__main__"' in one.read_text(encoding="utf-8")
 )
 
 
