@@ -413,10 +413,7 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         stack.callback(live.close)
         pushes = CheckedPushes(Path(folder), lambda: live.snapshot.commit)
         stack.callback(pushes.close)
-        watching = _open_again(registry, clone, stack)
-        proposals = Proposals(watching, lambda: live.snapshot)
-        stack.callback(proposals.close)
-        live.listen(lambda _, new: proposals.published_moved(new))
+        proposals = _follow_proposals(registry, live, clone, stack)
         writer = None
         if not options.read_only:
             writing = _open_again(registry, clone, stack)
@@ -436,6 +433,15 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         )
         stack.callback(service.close)
         yield service
+
+
+def _follow_proposals(
+    registry: Registry, live: LiveCatalog, clone: OwnClone | None, stack: ExitStack
+) -> Proposals:
+    proposals = Proposals(_open_again(registry, clone, stack), lambda: live.snapshot)
+    stack.callback(proposals.close)
+    live.listen(lambda _, new: proposals.published_moved(new))
+    return proposals
 
 
 def _open_again(registry: Registry, clone: OwnClone | None, stack: ExitStack) -> Repository:
