@@ -27,6 +27,7 @@ from registry_tool.server.limits import (
     RateLimiter,
     limited,
 )
+from registry_tool.writer.request import RefusedByCheckError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,12 +37,14 @@ if TYPE_CHECKING:
     from registry_tool.access.authenticate import Authenticator
     from registry_tool.server.metrics import RequestMetrics, SeenRequest
 
-__all__ = ["STATUSES", "Guard", "failure_for", "is_local_host"]
+__all__ = ["STATUSES", "Guard", "failure_for", "is_duplicate", "is_local_host"]
 
 _LOG: Final = logging.getLogger("registry_tool.server")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?")
 _CHALLENGE: Final = 'Bearer realm="registry", Basic realm="registry"'
+# Rules that say of a value that it is used once: external ids, also in the data of protocols.
+_UNIQUE: Final = frozenset({"R303", "R306", "R307", "R319"})
 
 # The status of each kind of error, where a protocol has no other.
 STATUSES: Final[dict[ErrorCode, int]] = {
@@ -54,6 +57,13 @@ STATUSES: Final[dict[ErrorCode, int]] = {
     "conflict": 409,
     "unavailable": 503,
 }
+
+
+def is_duplicate(error: RegistryError) -> bool:
+    """True where the check refuses a change because something else has a value that is unique."""
+    if not isinstance(error, RefusedByCheckError):
+        return False
+    return not _UNIQUE.isdisjoint(finding.rule for finding in error.report.findings)
 
 
 def failure_for(error: RegistryError) -> Failure:

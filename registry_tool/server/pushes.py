@@ -31,7 +31,7 @@ _AGAIN: Final = 60.0
 _LONGEST: Final = 3600.0
 _MOST_BYTES: Final = 64 << 20  # of a report
 _MOST_KEPT: Final = 1000
-_REST: Final = 4  # times as long as a check took, until the next
+_REST: Final = 2.0
 _NICENESS: Final = 10  # requests come first
 
 
@@ -59,12 +59,15 @@ class CheckedPushes:
         tip: Gives the full id of the commit that is served.
         again: After how many seconds a registry with findings is checked again, if it has moved: its own clients may have
             corrected them.
+        rest: How many times as long as a check took to wait until the next: a replica of a busy writer would never pause.
     """
 
-    def __init__(self, place: Path, tip: Callable[[], str], *, again: float = _AGAIN) -> None:
+    def __init__(
+        self, place: Path, tip: Callable[[], str], *, again: float = _AGAIN, rest: float = _REST
+    ) -> None:
         self._place = place
         self._tip = tip
-        self._again = again
+        self._again, self._rest = again, rest
         self._lock = threading.Lock()
         self._pushed = threading.Event()
         self._stopped = threading.Event()
@@ -120,8 +123,7 @@ class CheckedPushes:
             head, began = self._tip(), time.monotonic()
             if is_pushed or head != self._last:
                 self._judge(head)
-            # A replica of a busy writer would check without a pause.
-            rest = _REST * (time.monotonic() - began)
+            rest = self._rest * (time.monotonic() - began)
 
     def _judge(self, head: str) -> None:
         with self._lock:

@@ -225,7 +225,8 @@ class Service:
         if self._writer is None:
             where = self.options.writer_url
             raise ForbiddenError(_NO_WRITER, remedy=f"write to {where}" if where else "")
-        writer = await asyncio.wrap_future(self._writer.begin())
+        made = self._writer.begin()
+        writer = made.result() if made.done() else await asyncio.wrap_future(made)
         written = await asyncio.wrap_future(writer.submit(request))
         if written.proposed and self._proposals is not None:
             self._proposals.note(written.branch, written.notes)
@@ -412,10 +413,7 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         stack.callback(live.close)
         pushes = CheckedPushes(Path(folder), lambda: live.snapshot.commit)
         stack.callback(pushes.close)
-        watching = _open_again(registry, clone, stack)
-        proposals = Proposals(watching, lambda: live.snapshot)
-        stack.callback(proposals.close)
-        live.listen(lambda _, new: proposals.published_moved(new))
+        proposals = _follow_proposals(registry, live, clone, stack)
         writer = None
         if not options.read_only:
             writing = _open_again(registry, clone, stack)
@@ -435,6 +433,15 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         )
         stack.callback(service.close)
         yield service
+
+
+def _follow_proposals(
+    registry: Registry, live: LiveCatalog, clone: OwnClone | None, stack: ExitStack
+) -> Proposals:
+    proposals = Proposals(_open_again(registry, clone, stack), lambda: live.snapshot)
+    stack.callback(proposals.close)
+    live.listen(lambda _, new: proposals.published_moved(new))
+    return proposals
 
 
 def _open_again(registry: Registry, clone: OwnClone | None, stack: ExitStack) -> Repository:

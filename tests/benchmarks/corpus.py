@@ -12,6 +12,7 @@ import hashlib
 import random
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -21,7 +22,10 @@ from registry_tool.manifests.identity import identity
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.yaml.writer import render
 
-__all__ = ["MODELS", "NAMESPACES", "WATCHED", "make_corpus", "model_name"]
+__all__ = ["CORPORA", "MODELS", "NAMESPACES", "WATCHED", "make_corpus", "model_name"]
+
+CORPORA = Path(tempfile.gettempdir()) / "registry-tool-corpora"
+"""Where generated registries are kept between runs, unless ``--corpora`` names a folder."""
 
 MODELS = 1000
 NAMESPACES = 50

@@ -17,7 +17,9 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.corpus import MODELS, make_corpus, model_name, version_files
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.corpus import CORPORA, MODELS, make_corpus, model_name, version_files
 from benchmarks.machine import load, load_words
 
 from registry_tool.git.repository import Repository
@@ -166,7 +168,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="10000,100000", help="versions, comma-separated")
-    parser.add_argument("--corpora", type=Path, default=Path("bench-corpora"))
+    parser.add_argument("--corpora", type=Path, default=CORPORA)
     chosen = parser.parse_args()
     sizes = [int(size) for size in chosen.sizes.split(",")]
     chosen.corpora.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ sys.path.pop(0)
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import checking_rows, machine, reading_rows, remote_rows, start_rows, writing_rows
-from benchmarks.corpus import make_corpus
+from benchmarks.corpus import CORPORA, make_corpus
 from benchmarks.figures import Effort, Measured
 from benchmarks.peers import Peers, find_peers
 from benchmarks.report import Outcome, Report, write_report
@@ -139,7 +139,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks"), metavar="DIR")
     parser.add_argument(
-        "--corpora", type=Path, default=Path(tempfile.gettempdir()) / "registry-tool-corpora",
+        "--corpora", type=Path, default=CORPORA,
         metavar="DIR", help="where generated registries are kept",
     )  # fmt: skip
     parser.add_argument("--no-peers", action="store_true", help="measure without them")

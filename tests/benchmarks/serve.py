@@ -24,6 +24,7 @@ from typing import Final, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.corpus import CORPORA
 from benchmarks.machine import described, load, load_words
 from benchmarks.serve_load import (
     Call,
@@ -31,6 +32,7 @@ from benchmarks.serve_load import (
     Connection,
     background_load,
     get,
+    make_fresh,
     parse_object,
     run_load,
     send,
@@ -135,8 +137,9 @@ class Requests(NamedTuple):
         return send("PUT", "/api/svc/v1/model-versions", manifest=manifest)
 
     def alias(self, number: int) -> Call:
-        """Move an alias between two versions."""
-        version = str(number // self.models % 2 + 1)
+        """Move an alias to another version than in the round before: setting what is set already writes nothing."""
+        start = 3 * (number // 1_000_000)
+        version = str((number // self.models + start) % 10 + 1)
         return send(
             "POST", f"{_MODEL}/alias", name=self.name(number), alias="champion", version=version
         )
@@ -199,18 +202,6 @@ class Measured(NamedTuple):
     peer_cpu: Sequence[float] = ()
 
 
-def _fresh(calls: Calls) -> Calls:
-    """The same requests; those that read have a parameter that no server knows, another one each."""
-
-    def call(number: int) -> Call:
-        found = calls(number)
-        if found.method != "GET":
-            return found
-        return found._replace(path=f"{found.path}{'&' if '?' in found.path else '?'}nonce={number}")
-
-    return call
-
-
 def measure_row(row: Row, servers: Sequence[Running], options: Options) -> Measured:
     """Each server in turns; the one that begins changes from round to round."""
     found: list[list[float]] = [[] for _ in servers]
@@ -222,7 +213,7 @@ def measure_row(row: Row, servers: Sequence[Running], options: Options) -> Measu
             first = (turn + 1) * 1_000_000
             spent = server.cpu_seconds
             done = run_load(
-                server.url, _fresh(row.calls) if options.fresh else row.calls,
+                server.url, make_fresh(row.calls) if options.fresh else row.calls,
                 clients=row.clients, seconds=options.seconds, first=first,
             )  # fmt: skip
             cpu[number].append((server.cpu_seconds - spent) * 1e3 / max(done.answers, 1))
@@ -412,6 +403,15 @@ def print_row(
         print(f"  {line}", file=sys.stderr)
 
 
+def _warm_up(servers: Sequence[Running], ask: Requests) -> None:
+    """One write and one read of each server: what a server imports for its first write is no part of a row."""
+    for server in servers:
+        connection = Connection(server.url)
+        for call in (ask.tag(0), ask.model(0)):
+            connection.answer(call)
+        connection.close()
+
+
 def measure(corpus: Path, versions: int, place: Path, options: Options, *, peer: bool) -> None:
     """Measure everything at one size and print it."""
     repository = place / "registry.git"
@@ -437,6 +437,7 @@ def measure(corpus: Path, versions: int, place: Path, options: Options, *, peer:
             for row in list_rows(ask)
         ]
         ours = servers[0]
+        _warm_up(servers, ask)
         rows += [
             (
                 "all versions in pages of 1,000: ms a page",
@@ -497,7 +498,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--versions", default="10000", help="sizes, comma-separated")
-    parser.add_argument("--corpora", type=Path, default=Path("bench-corpora"))
+    parser.add_argument("--corpora", type=Path, default=CORPORA)
     parser.add_argument("--seconds", type=float, default=3.0, help="of one load")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", default=[], help="a word of a row; repeatable")

@@ -24,6 +24,7 @@ __all__ = [
     "Load",
     "background_load",
     "get",
+    "make_fresh",
     "parse_object",
     "run_load",
     "send",
@@ -85,6 +86,18 @@ def parse_object(body: bytes) -> dict[str, object]:
     """An answer that is an object."""
     found: dict[str, object] = json.loads(body)
     return found
+
+
+def make_fresh(calls: Calls) -> Calls:
+    """The same requests; those that read have a parameter that no server knows, another one each."""
+
+    def call(number: int) -> Call:
+        found = calls(number)
+        if found.method != "GET":
+            return found
+        return found._replace(path=f"{found.path}{'&' if '?' in found.path else '?'}nonce={number}")
+
+    return call
 
 
 class Connection:

@@ -20,6 +20,6 @@ def test_every_row_of_the_server_is_measured(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert len(rows[2:]) == 19
+    assert len(rows[2:]) == 20
     assert done.stderr == ""  # answers that were errors are listed there
     assert not [row for row in rows if "nan (" in row[1]]

@@ -7,6 +7,7 @@ are writes a second, the median time of one, and the processor time of one, whic
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import statistics
 import sys
@@ -86,6 +87,7 @@ def main() -> None:
     place = chosen.folder / "trains.git"
     make_corpus(place, versions=chosen.versions)
     repository = Repository.open(place)
+    gc.set_threshold(100_000, 20, 20)  # as in every process of the command line
     with Writer(repository) as writer:
         _measure(writer, _version, 8, chosen.seconds)  # what is read once is read
         for make in (_version, _alias):

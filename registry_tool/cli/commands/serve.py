@@ -363,7 +363,7 @@ def revoke(*, name: str, path: str) -> None:
 
 @click.group(cls=Part)
 def grant() -> None:
-    """Say what tokens of an OpenID Connect issuer may do, by what they claim.
+    """Grant scopes to tokens of an OpenID Connect issuer, by claims.
 
     The rules are in the token file. A token that no rule covers is refused. A running server reads them again when they change.
 

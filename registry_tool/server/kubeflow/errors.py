@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from registry_tool.errors import ErrorCode, RegistryError
 from registry_tool.server.faces import Failure, JsonResponse
-from registry_tool.writer.request import RefusedByCheckError
+from registry_tool.server.guard import is_duplicate
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -19,7 +19,6 @@ _STATUSES: Final[dict[ErrorCode, int]] = {
     "usage": 400, "not_found": 404, "refused": 400, "unauthenticated": 401, "forbidden": 403, "invalid": 400,
     "conflict": 409, "unavailable": 503,
 }  # fmt: skip
-_UNIQUE: Final = frozenset({"R306", "R307", "R303"})
 
 
 class MissingFieldError(RegistryError):
@@ -40,7 +39,7 @@ def failure_for(error: RegistryError) -> Failure:
     if isinstance(error, MissingFieldError):
         return Failure(422, "usage", error.message)
     status = _STATUSES[error.code]
-    if isinstance(error, RefusedByCheckError) and {f.rule for f in error.report.findings} & _UNIQUE:
+    if is_duplicate(error):
         status = 409
     message = str(error)
     if status == 404 and "not found" not in message:  # noqa: PLR2004 (HTTP; clients look for these words)

@@ -27,6 +27,7 @@ from registry_tool.errors import (
     UnauthenticatedError,
     UsageError,
 )
+from registry_tool.server.guard import is_duplicate
 from registry_tool.server.limits import BodyTooLargeError, BodyTooSlowError, RateLimiter
 from registry_tool.server.rpc.faces import Answer, ReceivingAnswer, Rpc, RpcCall, StreamingAnswer
 from registry_tool.writer.request import BusyError, ReviewNeededError
@@ -75,6 +76,8 @@ _SPECIAL: Final = (
 
 def status_for(error: RegistryError) -> grpc.StatusCode:
     """The status of an exception that was raised on purpose."""
+    if is_duplicate(error):
+        return grpc.StatusCode.ALREADY_EXISTS
     special = next((code for kind, code in _SPECIAL if isinstance(error, kind)), None)
     return special or _CODES[error.code]
 

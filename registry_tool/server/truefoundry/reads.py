@@ -76,6 +76,11 @@ def _read_steps(request: Request) -> set[float]:
         raise ManifestFieldError("run_steps", "expected numbers") from None
 
 
+def _has_tag(model: ModelRecord, version: VersionRecord, tag: str) -> bool:
+    shown = {model.titles.get(alias, alias) for alias in version.aliases}
+    return tag in shown and tag != version_alias(model, version)
+
+
 class VersionReads:
     """The calls, over a service.
 
@@ -124,13 +129,11 @@ class VersionReads:
         runs, steps = set(params.getlist("run_ids")), _read_steps(request)
         tag = params.get("tag", "")
         for version in self._candidates(request, lookup, runs):
-            model = snapshot.model_with(version)
             if number and snapshot.number(version) != number:
                 continue
             if steps and float(whole(version.data, "source", "step")) not in steps:
                 continue
-            shown = {model.titles.get(alias, alias) for alias in version.aliases}
-            if tag and (tag not in shown or tag == version_alias(model, version)):
+            if tag and not _has_tag(snapshot.model_with(version), version, tag):
                 continue
             yield version
 

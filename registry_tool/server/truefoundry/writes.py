@@ -243,14 +243,15 @@ class VersionWrites:
             edits = [] if plan.edit is None else [plan.edit]
             await self._write_all(request, target.namespace, edits, "write")
             return
-        await self._write_all(request, target.namespace, plan.edits, scope)
+        message = f"Update {version.model}@{version.version} and seal it"
+        await self._write_all(request, target.namespace, plan.edits, scope, message)
 
     async def _write_all(
-        self, request: Request, namespace: str, edits: list[Edit], scope: Scope
+        self, request: Request, namespace: str, edits: list[Edit], scope: Scope, message: str = ""
     ) -> Written | None:
         if not edits:
             return None
-        edit = edits[0] if len(edits) == 1 else combine(edits, "Update a version and seal it")
+        edit = edits[0] if len(edits) == 1 else combine(edits, message)
         return await self._changes.write(request, namespace, edit, scope)
 
     def _alias_change(

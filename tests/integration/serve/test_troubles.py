@@ -20,7 +20,7 @@ from typing import Final, cast
 import pytest
 from support import git, write_files
 from support.impatient_servers import assert_works, read_tip, serve_impatiently
-from support.manifests import namespace_yaml, registry_yaml
+from support.manifests import model_files, namespace_yaml, registry_yaml
 from support.raw_http import Ask, RawAnswer, ask, connect, read_answer
 from support.served_registries import make_token
 from support.wire_clients import ServerProcess
@@ -50,7 +50,7 @@ def _status(server: ServerProcess) -> Mapping[str, JSON]:
 
 
 def _wait_until(condition: Callable[[], bool], what: str) -> None:
-    for _ in range(200):
+    for _ in range(2000):
         if condition():
             return
         threading.Event().wait(0.05)
@@ -199,6 +199,45 @@ def test_a_branch_that_is_rewound_replaced_and_moved_in_the_middle_of_trains(
         assert_works(server)
         assert _status(server)["commit"] == read_tip(bare)
     assert git(bare, "fsck", "--full", "--strict", "--no-dangling") == ""
+
+
+def test_a_policy_is_followed_while_it_can_be_used(bare: Path, tmp_path: Path) -> None:
+    with serve_impatiently(bare, may_log=["serve.yaml was changed"]) as server:
+        pushed = _push(tmp_path, bare, {"serve.yaml": "schema: serve/v1\nwrite: branch\n"})
+        for column in COLUMNS:
+            made = ask(server.port, column.create({"name": f"m-{column.slug}"}))
+            assert made.status in MADE, made
+            assert made.headers["registry-proposal"].startswith("serve/")
+        assert read_tip(bare) == pushed
+        _wait_until(lambda: _status(server)["mode"] == "branch", "the mode")
+        broken = _push(tmp_path, bare, {"serve.yaml": "schema: serve/v1\nwrite: later\n"})
+        made = ask(server.port, MLFLOW.create({"name": "another"}))
+        assert (made.status, read_tip(bare)) == (200, broken)
+        _wait_until(lambda: bool(_status(server)["warnings"]), "the warning")
+        assert _status(server)["mode"] == "branch"
+        (warning,) = cast("list[str]", _status(server)["warnings"])
+        assert warning.startswith("serve.yaml is not followed: serve.yaml:2: ")
+
+
+def test_a_large_wrong_push_is_served_at_once_and_told(bare: Path, tmp_path: Path) -> None:
+    files: dict[str, str] = {}
+    for number in range(600):
+        files |= model_files(f"nlp/m{number}")
+    wrong = "models/nlp/m599/model.yaml"
+    model = files[wrong]
+    with serve_impatiently(bare) as server:
+        pushed = _push(tmp_path, bare, {**files, wrong: f"{model}unknown: 1\n"})
+        _wait_until(lambda: _status(server)["commit"] == pushed, "the push")
+        assert _status(server)["models"] in {600, 601}
+
+        def refused() -> list[str]:
+            told = cast("Mapping[str, list[Mapping[str, JSON]]]", _status(server)["pushes"])
+            return [str(one["path"]) for one in told["refused"]]
+
+        _wait_until(lambda: bool(refused()), "the check")
+        assert refused() == [wrong]
+        _push(tmp_path, bare, {wrong: model})
+        _wait_until(lambda: not refused(), "the correction")
 
 
 def test_a_merge_in_the_wrong_order_is_told_with_the_commands_that_restore_ids(

@@ -379,3 +379,13 @@ def test_an_unreadable_title_is_none(make: Make) -> None:
     assert lang_id(broken).title == ""
     assert read_title_reference(broken, "nlp/lang-id") == ref("nlp/lang-id")
     assert DictTree({}).folder("") == {}
+
+
+def test_a_description_that_was_added_can_be_removed(catalog: Catalog) -> None:
+    reference = ref("nlp/lang-id@1")
+    own, kept = first(catalog).description, first(catalog).all_metadata
+    described = after(catalog, replace_metadata(reference, {"a": 1}, description="Added."))
+    assert first(described).description == "Added."
+    removed = after(described, replace_metadata(reference, kept, description=""))
+    assert (first(removed).description, first(removed).all_metadata) == (own, kept)
+    assert not replace_metadata(reference, kept, description="")(removed).puts

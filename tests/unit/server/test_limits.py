@@ -59,14 +59,16 @@ def test_a_file_gets_time_for_each_of_its_bytes() -> None:
 def test_what_comes_after_the_body_has_no_time() -> None:
     async def run() -> str:
         async def receive() -> Message:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(pauses.pop(0))
             return messages.pop(0)
+
+        pauses = [0, 0.3]
 
         messages: list[Message] = [
             {"type": "http.request", "body": b"", "more_body": False},
             {"type": "http.disconnect"},
         ]
-        within = limited(receive, Limits(body_seconds=0.08), most=1, is_file=False)
+        within = limited(receive, Limits(body_seconds=0.2), most=1, is_file=False)
         await within()
         return str((await within())["type"])
 

@@ -38,7 +38,7 @@ def start(work: Path) -> Iterator[Callable[..., CheckedPushes]]:
     with ExitStack() as stack:
 
         def make(*, again: float = 60.0) -> CheckedPushes:
-            found = CheckedPushes(work, lambda: git(work, "rev-parse", "HEAD"), again=again)
+            found = CheckedPushes(work, lambda: git(work, "rev-parse", "HEAD"), again=again, rest=0)
             stack.callback(found.close)
             return found
 
@@ -52,7 +52,7 @@ def _change(work: Path, files: dict[str, str]) -> tuple[str, str]:
 
 
 def _wait(condition: Callable[[], object]) -> None:
-    for _ in range(1200):
+    for _ in range(2000):
         if condition():
             return
         threading.Event().wait(0.05)

@@ -15,7 +15,7 @@ environment = {k: v for k, v in os.environ.items() if not k.startswith("TFY_")}
 def run(*arguments):
     """One command; its exit code, and all that it prints on one line."""
     done = subprocess.run(
-        [tfy, *arguments], env={**environment, "COLUMNS": "400"}, capture_output=True, text=True, check=False, timeout=60
+        [tfy, *arguments], env={**environment, "COLUMNS": "400"}, capture_output=True, text=True, check=False, timeout=200
     )  # fmt: skip
     return [done.returncode, " ".join((done.stdout + done.stderr).split())]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+import grpc
 import pytest
 from support import git
 from support.manifests import registry_yaml
@@ -221,3 +223,26 @@ def test_a_repeated_key_gets_the_first_answer_and_another_request_is_refused(
     assert wire.call("CreateModel", request, key="k") == first
     other = build("CreateModelRequest", **{**MODEL, "name": "z"})
     assert wire.failure(lambda: wire.call("CreateModel", other, key="k"))[0] == "ABORTED"
+
+
+def test_equal_creates_at_once_are_one_and_a_tag_has_one_version(
+    wire: ModelBoxWire, folder: Path
+) -> None:
+    before = int(git(folder, "rev-list", "--count", "HEAD"))
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(lambda _: new_model(wire), range(8)))
+        (model,) = ids
+        same = set(pool.map(lambda _: new_version(wire, model, "1", framework=1), range(8)))
+
+        def claim(number: int) -> str:
+            try:
+                new_version(wire, model, f"v{number}", unique_tags=["the best"])
+            except grpc.RpcError as exc:
+                return str(exc.code().name)
+            return "OK"
+
+        codes = sorted(pool.map(claim, range(8)))
+    assert (len(ids), len(same)) == (1, 1)
+    assert codes == ["ALREADY_EXISTS"] * 7 + ["OK"]
+    assert len(versions(wire, model)) == 2
+    assert int(git(folder, "rev-list", "--count", "HEAD")) == before + 3

@@ -88,6 +88,8 @@ def test_an_experiment_is_created_once(wire: ModelBoxWire, folder: Path) -> None
     for field, value in (("owner", "bob"), ("framework", 1), ("task", "x")):
         assert wire.fails("CreateExperiment", **{**EXPERIMENT, field: value})[0] == "ALREADY_EXISTS"
     assert experiment(wire, external_id="run-8") != made["experiment_id"]
+    code, message = wire.fails("CreateExperiment", name="other", external_id="run-7")
+    assert (code, "already used" in message) == ("ALREADY_EXISTS", True)
     assert "models/nlp/namespace.yaml" in git(folder, "ls-tree", "-r", "--name-only", "HEAD")
 
 

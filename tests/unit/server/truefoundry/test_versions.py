@@ -377,3 +377,37 @@ def test_names_that_truefoundry_does_not_allow_have_one_that_it_does(
         assert listed(app, f"fqn={fqn}") == found[:1]
         changed: Manifest = {**shown(found[0]), "metadata": {"a": 1}}
         assert added(app, **changed)["fqn"] == fqn
+
+
+def test_an_edit_of_another_protocols_draft_keeps_what_this_one_does_not_know(
+    app: ServedApp,
+) -> None:
+    import asyncio
+
+    from registry_tool.edits.drafts import add_draft
+    from registry_tool.edits.versions import VersionRecord
+
+    added(app)
+    fields: dict[str, JSON] = {
+        "framework": {"type": "catboost"},
+        "source": {"type": "git", "uri": "https://example.org/x", "commit": "a" * 40},
+        "description": "Long. " * 200,
+    }
+    entry: dict[str, JSON] = {
+        "name": "weights", "role": "model", "uri": "s3://bucket/w", "format": {"name": "onnx"},
+    }  # fmt: skip
+    record = VersionRecord(fields, [entry], wire={"kubeflow": {"state": "LIVE"}})
+    asyncio.run(app.service.write(WriteRequest(add_draft(MODEL, "2", record), ADA)))
+    before = app.service.snapshot.version(MODEL, "2")
+    assert before is not None
+    own = shown(listed(app, "version=2")[0])
+    assert (own["source"], "framework" in own) == ({"type": "external", "uri": "s3://bucket/w"}, False)  # fmt: skip
+    changed: Manifest = {**own, "metadata": {"a": 1}, "step": 4}
+    assert shown(added(app, **changed)) == changed
+    after = app.service.snapshot.version(MODEL, "2")
+    assert after is not None
+    source = {**cast("dict[str, JSON]", fields["source"]), "step": 4}
+    assert after.data["source"] == source
+    for name in ("framework", "artifacts", "description"):
+        assert after.data[name] == before.data[name]
+    assert after.file("wire.yaml")["kubeflow"] == {"state": "LIVE"}
