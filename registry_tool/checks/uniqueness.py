@@ -97,7 +97,7 @@ def _claims_of_object(document: Document) -> Iterator[UniqueValue]:
 
 def _claims_of_artifacts(document: Document, owner: str) -> Iterator[UniqueValue]:
     """External ids of the artifacts that a record or evidence names."""
-    is_record = document.place.kind == "version"
+    is_record = document.place.kind in {"model", "version"}
     for number, artifact in enumerate(records(document.data, "artifacts")):
         at: JSONPath = ("artifacts", number)
         # Evidence may say more of an artifact of the record, or of earlier evidence.
