@@ -101,6 +101,8 @@ def test_an_older_program_asks_for_an_upgrade(
     }
     known = frozenset(name for name in schema_ids() if name.endswith("/v1"))
     monkeypatch.setattr("registry_tool.manifests.document.schema_ids", lambda: known)
+    # What this process has read as a newer program.
+    monkeypatch.setattr("registry_tool.manifests.document._READ", {})
     report = check(DictTree(files))
     assert report.verdict == "refuse"
     (told,) = (f for f in report.findings if f.path.endswith("model.yaml") and f.rule == "F104")

@@ -69,7 +69,7 @@ def test_who_waits_says_for_whom(root: Path) -> None:
     assert json.loads(ran.out)["message"] == "Tag nlp/lang-id@1 as v1"
     waiting = rf"note:  waiting for another registry command \(pid {holder.pid}, `registry version add nlp/lang-id …`, since \d s\) …\n"  # fmt: skip
     assert re.fullmatch(waiting, ran.err)
-    assert (root / ".git/registry-tool.lock").read_bytes() == b""
+    assert (root / ".git/registry-tool.lock").read_bytes().strip() == b""
 
 
 def test_who_does_not_wait_for_long_says_nothing(root: Path) -> None:

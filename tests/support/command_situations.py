@@ -439,6 +439,8 @@ _NET: Final = "needs a server, a package or credentials that no test machine has
 _RARE: Final = "needs a state that its own tests make: a killed command, a lost race, a broken disk or repository"
 _SAME: Final = "another place of a command that a situation runs, or one whose outcome is the reader's to judge"
 EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
+    "git pull --rebase {} {}; then push again": _RARE,
+    "{}; to restore it, in a clone: git fetch origin {} {} && git switch --detach {} && git merge --no-ff --no-edit origin/{} && git push origin HEAD:{}": _RARE,
     "its records stay: registry list {} --all": _SAME,
     "list them: registry list --drafts; then: registry seal {}@{}": _NAME,
     "list them: registry list --drafts": _SAME,
