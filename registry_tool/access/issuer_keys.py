@@ -14,8 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from registry_tool.errors import OperationalError, RegistryError
-from registry_tool.outgoing_requests import (
+from registry_tool.access.outgoing_requests import (
     IpAddress,
     OutgoingUrl,
     is_loopback,
@@ -23,6 +22,7 @@ from registry_tool.outgoing_requests import (
     parse_url,
     send_request,
 )
+from registry_tool.errors import OperationalError, RegistryError
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key

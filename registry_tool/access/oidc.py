@@ -20,9 +20,9 @@ from typing import Final, NamedTuple
 
 from registry_tool.access.claims import ClaimRule, build_subject
 from registry_tool.access.issuer_keys import ALGORITHMS, IssuerKeys, SigningKey, fetch_keys
+from registry_tool.access.outgoing_requests import is_loopback, parse_url, resolve_host
 from registry_tool.access.subjects import Subject
 from registry_tool.errors import UsageError
-from registry_tool.outgoing_requests import is_loopback, parse_url, resolve_host
 
 __all__ = ["OidcIssuer", "OidcSettings", "check_settings", "open_issuer"]
 

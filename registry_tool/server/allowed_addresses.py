@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from registry_tool.access.outgoing_requests import IpAddress, OutgoingUrl, is_public
 from registry_tool.errors import UsageError
 from registry_tool.manifests.data import Data, member, texts
-from registry_tool.outgoing_requests import IpAddress, OutgoingUrl, is_public
 
 __all__ = ["AllowedAddresses", "read_allowed"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -79,3 +80,22 @@ def test_what_is_published_is_described_alike() -> None:
 def test_the_license_is_a_copy(name: str) -> None:
     # A link to a file stays a link in an sdist, and leads nowhere.
     assert (DISTRIBUTIONS / name / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def test_the_reader_imports_nothing_that_it_leaves_out() -> None:
+    reader = tomllib.loads(
+        (DISTRIBUTIONS / "reader" / "pyproject.toml").read_text(encoding="utf-8")
+    )
+    left_out = [
+        part.strip("/").removesuffix(".py") for part in reader["tool"]["hatch"]["build"]["exclude"]
+    ]
+    names = "|".join(re.escape(part.replace("/", ".")) for part in left_out)
+    imports = re.compile(rf"^\s*(?:from|import) (?:{names})\b", re.MULTILINE)
+    found = {
+        module
+        for path in (ROOT / "registry_tool").rglob("*.py")
+        if not (module := path.relative_to(ROOT).as_posix()).startswith(tuple(left_out))
+        and imports.search(path.read_text(encoding="utf-8"))
+    }
+    # It says what to install where the server is missing.
+    assert found == {"registry_tool/cli/commands/serve.py"}

@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # From the ground up. A module may import from its own part and from the floors below.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "file_lock", "paths", "versioning", "_version"}),
-    frozenset({"installation", "outgoing_requests"}),
+    frozenset({"installation"}),
     frozenset({"access", "names", "scanning"}),
     frozenset({"git", "crypto"}),
     frozenset({"workers"}),

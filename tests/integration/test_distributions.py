@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from collections.abc import Callable
@@ -77,7 +78,12 @@ def _wheel(folder: Path, name: str) -> Path:
     return folder / f"{name}-{VERSION}-py3-none-any.whl"
 
 
-SERVER = tuple(f"registry_tool/{part}/" for part in ("access", "live", "server", "writer"))
+READER = tomllib.loads((ROOT / ".ci/distributions/reader/pyproject.toml").read_text())
+# What only registry-tool has.
+SERVER = tuple(
+    part.lstrip("/") + ("" if part.endswith(".py") else "/")
+    for part in READER["tool"]["hatch"]["build"]["exclude"]
+)
 
 
 def test_one_wheel_has_all_files_but_those_of_the_server(built: Path) -> None:

@@ -23,11 +23,11 @@ from pydantic import Field, StrictInt, StrictStr
 from starlette.requests import Request
 from starlette.responses import Response
 
+from registry_tool.access.outgoing_requests import OutgoingRequestError, parse_url, resolve_host
 from registry_tool.access.subjects import Subject
 from registry_tool.errors import ForbiddenError, OperationalError, RegistryError, UsageError
 from registry_tool.integrations.mlflow_mapping import API
 from registry_tool.manifests.problems import JSON
-from registry_tool.outgoing_requests import OutgoingRequestError, parse_url, resolve_host
 from registry_tool.server.allowed_addresses import AllowedAddresses, read_allowed
 from registry_tool.server.faces import JsonResponse, current_subject
 from registry_tool.server.mlflow import bodies

@@ -14,8 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Protocol
 
+from registry_tool.access.outgoing_requests import (
+    OutgoingRequestError,
+    Reply,
+    parse_url,
+    send_request,
+)
 from registry_tool.errors import NotFoundError, OperationalError, RegistryError, UsageError
-from registry_tool.outgoing_requests import OutgoingRequestError, Reply, parse_url, send_request
 from registry_tool.server.allowed_addresses import AllowedAddresses
 from registry_tool.server.webhooks.registrations import Position, Webhook, WebhookStore
 

@@ -13,8 +13,8 @@ from registry_tool.access.issuer_keys import (
     SigningKey,
     fetch_keys,
 )
+from registry_tool.access.outgoing_requests import AddressRefusedError
 from registry_tool.errors import OfflineError, OperationalError, RegistryError
-from registry_tool.outgoing_requests import AddressRefusedError
 
 RSA = make_key("one")
 DOCUMENT = "/.well-known/openid-configuration"

@@ -4,9 +4,9 @@ import ipaddress
 
 import pytest
 
+from registry_tool.access.outgoing_requests import parse_url
 from registry_tool.errors import UsageError
 from registry_tool.manifests.problems import JSON
-from registry_tool.outgoing_requests import parse_url
 from registry_tool.server.allowed_addresses import AllowedAddresses, read_allowed
 
 NAMED = AllowedAddresses(

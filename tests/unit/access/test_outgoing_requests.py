@@ -13,8 +13,7 @@ import pytest
 from support.certificates import make_certificate
 from support.scripted_http import Answer, scripted_server
 
-from registry_tool.errors import UsageError
-from registry_tool.outgoing_requests import (
+from registry_tool.access.outgoing_requests import (
     AddressRefusedError,
     IpAddress,
     OutgoingRequestError,
@@ -26,6 +25,7 @@ from registry_tool.outgoing_requests import (
     parse_url,
     send_request,
 )
+from registry_tool.errors import UsageError
 
 
 def _send(url: str, *, limit: int = 1000, seconds: float = 10, accepts: Callable[[IpAddress], bool] = is_loopback) -> Reply:  # fmt: skip
