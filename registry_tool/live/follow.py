@@ -109,10 +109,20 @@ class LiveCatalog:
         """What the branch has left since the catalog follows it; None once its line has that again."""
         return self._left
 
-    def listen(self, listener: Listener) -> None:
-        """Have a function called with the former and the new snapshot after each move, by the thread that moves."""
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have a function called with the former and the new snapshot after each move, by the thread that moves.
+
+        Returns:
+            What ends this: the function is not called any more.
+        """
         with self._lock:
             self._listeners = (*self._listeners, listener)
+
+        def stop() -> None:
+            with self._lock:
+                self._listeners = tuple(one for one in self._listeners if one is not listener)
+
+        return stop
 
     def prepare(self, base: str, steps: Sequence[Step]) -> None:
         """Make the snapshot that ``advance`` will be asked for with the same commits, before they are on the branch.

@@ -95,7 +95,7 @@ def _make_lifespan(
         def moved(_: Snapshot, __: Snapshot) -> None:
             loop.call_soon_threadsafe(feed.notify)
 
-        service.live.listen(moved)
+        stop_listening = service.live.listen(moved)
         service.on_stopping(lambda: loop.call_soon_threadsafe(feed.close))
         tasks = [asyncio.create_task(_prepare(service, faces))]
         if service.writes:
@@ -103,6 +103,8 @@ def _make_lifespan(
         yield
         for task in tasks:
             task.cancel()
+        # A move after this would wake a loop that is closed.
+        await asyncio.to_thread(stop_listening)
 
     return lifespan
 

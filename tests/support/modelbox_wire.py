@@ -211,7 +211,7 @@ class _Running:
         def moved(_: object, __: object) -> None:
             self._loop.call_soon_threadsafe(feed.notify)
 
-        self._service.live.listen(moved)
+        stop_listening = self._service.live.listen(moved)
         self._service.on_stopping(lambda: self._loop.call_soon_threadsafe(feed.close))
         guard = RpcGuard(self._service, authenticator=self._authenticator, limits=self._limits)
         faces = [build_rpc_face(self._service, feed)]
@@ -223,6 +223,7 @@ class _Running:
         await self._end.wait()
         feed.close()
         await listener.stop(5)
+        await asyncio.to_thread(stop_listening)
 
     def __enter__(self) -> str:
         self._thread.start()

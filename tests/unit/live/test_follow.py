@@ -88,13 +88,17 @@ def test_commits_of_others_are_noticed(past: History) -> None:
     assert not found.look()
     before = found.snapshot
     seen: list[tuple[str, str]] = []
-    found.listen(lambda old, new: seen.append((old.commit, new.commit)))
+    stop = found.listen(lambda old, new: seen.append((old.commit, new.commit)))
     past.commit(two("4"))
     assert found.look()
     assert versions(found)[-1] == (5, "4")
     assert seen == [(before.commit, found.snapshot.commit)]
     assert as_data(found.snapshot) == as_data(live(past.folder).snapshot)
     assert versions(found) != [(v.id, v.version) for v in before.versions(before.models[LANG])]
+    stop()
+    past.commit(two("5"))
+    assert found.look()
+    assert len(seen) == 1
 
 
 def test_packed_refs_are_read(past: History) -> None:
