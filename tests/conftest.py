@@ -91,10 +91,12 @@ def _own_home(
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "A. Tester")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "tester@example.org")
-    if request.node.get_closest_marker("real_home"):
-        return
     home = next(_homes)
     home.mkdir()
+    if request.node.get_closest_marker("real_home"):
+        # What registry-tool remembers of this machine is not the user's in any test.
+        monkeypatch.setenv("XDG_STATE_HOME", str(home / ".local/state"))
+        return
     (home / ".gitconfig").write_text(_GIT_CONFIG, encoding="utf-8")
     places = {
         "HOME": "", "XDG_CACHE_HOME": ".cache", "XDG_CONFIG_HOME": ".config",
