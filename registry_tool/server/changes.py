@@ -13,7 +13,7 @@ from registry_tool.artifacts.dvc_files import Pointer, render_pointer
 from registry_tool.live.parts import decode
 from registry_tool.live.records import VersionRecord
 from registry_tool.manifests.data import Data, member, text, whole
-from registry_tool.server.faces import current_subject
+from registry_tool.server.http.faces import current_subject
 from registry_tool.writer.request import Person, WriteRequest, Written
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from registry_tool.access.authenticate import Authenticator, local_subject
 from registry_tool.access.tokens import TokenFile
 from registry_tool.errors import UsageError
 from registry_tool.server.limits import Limits, RateLimiter
-from registry_tool.server.rpc_companion import RpcCompanion
+from registry_tool.server.rpc.companion import RpcCompanion
 from registry_tool.server.service import ServiceOptions, open_service
 
 if TYPE_CHECKING:
     from registry_tool.access.oidc import OidcIssuer, OidcSettings
     from registry_tool.server.events import EventFeed
-    from registry_tool.server.faces import Face
+    from registry_tool.server.http.faces import Face
     from registry_tool.server.rpc.faces import RpcFace
     from registry_tool.server.rpc.listener import RpcListener
     from registry_tool.server.service import Service
@@ -143,7 +143,7 @@ def _build_companion(
 def _authenticator(service: Service, options: ServerOptions) -> Authenticator:
     from registry_tool.api.changes.person import Person
     from registry_tool.git.commit import identity
-    from registry_tool.server.guard import is_local_host
+    from registry_tool.server.http.guard import is_local_host
 
     if options.tokens is not None:
         tokens = TokenFile(options.tokens)
@@ -198,8 +198,8 @@ def run_server(
         UsageError: An option does not fit.
         OperationalError: The registry cannot be read or written, or the port is in use.
     """
-    from registry_tool.server.app import build_app, open_feed
-    from registry_tool.server.run import Listener, bind, serve_until_stopped
+    from registry_tool.server.http.app import build_app, open_feed
+    from registry_tool.server.http.run import Listener, bind, serve_until_stopped
 
     with open_service(source, options.service) as service:
         authenticator = _authenticator(service, options)

@@ -20,7 +20,7 @@ from registry_tool.manifests.data import text
 from registry_tool.manifests.layout import SERVE
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
-from registry_tool.server.kept_answers import KeptAnswers
+from registry_tool.server.http.kept_answers import KeptAnswers
 from registry_tool.server.late_writer import LateWriter
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals

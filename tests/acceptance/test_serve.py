@@ -108,7 +108,7 @@ def test_a_stream_of_events_ends_with_the_server(bare: Path) -> None:
 def test_a_request_under_way_is_answered_after_sigterm(tmp_path: Path) -> None:
     script = """
         import asyncio, os, signal, sys
-        from registry_tool.server.run import Listener, bind, serve_until_stopped
+        from registry_tool.server.http.run import Listener, bind, serve_until_stopped
         from starlette.responses import PlainTextResponse
 
         async def app(scope, receive, send):

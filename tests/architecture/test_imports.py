@@ -69,7 +69,7 @@ HOMES = {
     "dvc": {"artifacts/"},
     "dvc_data": {"artifacts/"},
     "dvc_objects": {"artifacts/"},
-    "fcntl": {"file_lock.py", "server/connections.py"},  # how much a socket has not sent
+    "fcntl": {"file_lock.py", "server/http/connections.py"},  # how much a socket has not sent
     "msvcrt": {"file_lock.py"},
     "urllib3": {"artifacts/remotes/"},
     "botocore": {"artifacts/remotes/s3_reader.py"},
@@ -85,7 +85,7 @@ HOMES = {
     "orjson": {"live/", "server/"},
     "joserfc": {"access/issuer_keys.py", "access/oidc.py"},
     "starlette": {"server/"},
-    "uvicorn": {"server/connections.py", "server/run.py"},
+    "uvicorn": {"server/http/connections.py", "server/http/run.py"},
     "prometheus_client": {"server/metrics.py"},
     "grpc": {"server/rpc/"},
     "grpc_health": {"server/rpc/listener.py"},

@@ -22,7 +22,7 @@ OUTERMOST = {
     "cli/main.py",
     "cli/fast_path.py",
     "scanning/plugins.py",
-    "server/guard.py",
+    "server/http/guard.py",
     "server/rpc/guard.py",
 }
 

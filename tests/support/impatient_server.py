@@ -11,8 +11,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
-from registry_tool.server import connections
-from registry_tool.server.connections import BoundedConnection
+from registry_tool.server.http import connections
+from registry_tool.server.http.connections import BoundedConnection
 from registry_tool.server.limits import Limits
 
 _PATIENCE: Final = 1.0

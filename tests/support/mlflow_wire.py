@@ -13,7 +13,7 @@ import httpx
 from registry_tool.access.authenticate import Authenticator, local_subject
 from registry_tool.access.subjects import Subject, parse_grants
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.app import build_app
+from registry_tool.server.http.app import build_app
 from registry_tool.server.limits import Limits
 from registry_tool.server.mlflow.routes import build_face
 from registry_tool.server.service import Service, ServiceOptions, open_service

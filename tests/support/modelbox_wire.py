@@ -20,7 +20,7 @@ from registry_tool.access.authenticate import Authenticator, Issuer, local_subje
 from registry_tool.access.subjects import Subject
 from registry_tool.access.tokens import TokenFile
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.app import open_feed
+from registry_tool.server.http.app import open_feed
 from registry_tool.server.limits import Limits
 from registry_tool.server.modelbox import build_rpc_face
 from registry_tool.server.modelbox.descriptors import SERVICE, message_class

@@ -13,8 +13,8 @@ import httpx
 from registry_tool.access.authenticate import Authenticator, local_subject
 from registry_tool.access.subjects import Subject, parse_grants
 from registry_tool.access.tokens import TokenFile, add_token
-from registry_tool.server.app import build_app
-from registry_tool.server.faces import Face
+from registry_tool.server.http.app import build_app
+from registry_tool.server.http.faces import Face
 from registry_tool.server.limits import Limits
 from registry_tool.server.service import Service
 

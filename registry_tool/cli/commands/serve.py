@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from registry_tool.access.oidc import OidcSettings
     from registry_tool.access.subjects import SubjectKind
     from registry_tool.access.tokens import Token
-    from registry_tool.server.faces import Face
+    from registry_tool.server.http.faces import Face
     from registry_tool.server.rpc.faces import RpcFace
     from registry_tool.server.service import Service
 

@@ -6,8 +6,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.errors import ErrorCode, RegistryError
-from registry_tool.server.faces import Failure, JsonResponse
-from registry_tool.server.guard import is_duplicate
+from registry_tool.server.http.faces import Failure, JsonResponse
+from registry_tool.server.http.guard import is_duplicate
 
 if TYPE_CHECKING:
     from starlette.responses import Response

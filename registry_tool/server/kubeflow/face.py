@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from registry_tool.server.faces import DeferredRoutes, Face
+from registry_tool.server.http.faces import DeferredRoutes, Face
 from registry_tool.server.kubeflow.errors import render_error
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from registry_tool.live.records import (
     Record,
     VersionRecord,
 )
-from registry_tool.server.faces import JsonResponse, current_subject
+from registry_tool.server.http.faces import JsonResponse, current_subject
 from registry_tool.server.kubeflow.bodies import read_object
 from registry_tool.server.kubeflow.errors import failure_for, render_error
 from registry_tool.server.kubeflow.render import API, ARTIFACT, Renderer
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from registry_tool.edits.changeset import Edit
     from registry_tool.live.snapshot import Snapshot
     from registry_tool.manifests.problems import JSON
-    from registry_tool.server.faces import Handler
+    from registry_tool.server.http.faces import Handler
     from registry_tool.server.service import Service
     from registry_tool.server.views import SubjectView
 

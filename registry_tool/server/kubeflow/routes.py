@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from registry_tool.server.faces import route
+from registry_tool.server.http.faces import route
 from registry_tool.server.kubeflow import artifacts, contexts, objects
 from registry_tool.server.kubeflow.errors import render_error
 from registry_tool.server.kubeflow.object_edits import KINDS

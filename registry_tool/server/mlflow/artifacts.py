@@ -21,16 +21,7 @@ from registry_tool.live.records import ObjectRecord, VersionRecord
 from registry_tool.manifests.data import Data
 from registry_tool.names import ModelName
 from registry_tool.server.changes import ChangeWriter
-from registry_tool.server.faces import Handler, JsonResponse, current_subject
-from registry_tool.server.mlflow.errors import (
-    MissingResourceError,
-    MlflowError,
-    NotImplementedHereError,
-)
-from registry_tool.server.mlflow.reads import ModelReads
-from registry_tool.server.mlflow.render import PROXY_ROOT
-from registry_tool.server.mlflow.uploads import check_path
-from registry_tool.server.uploads import (
+from registry_tool.server.files.uploads import (
     UPLOAD,
     FolderEntry,
     UploadCutError,
@@ -43,13 +34,22 @@ from registry_tool.server.uploads import (
     store,
     uploads_below,
 )
-from registry_tool.server.version_files import (
+from registry_tool.server.files.version_files import (
     StoredFile,
     fetch_file,
     find_file,
     is_served,
     list_files,
 )
+from registry_tool.server.http.faces import Handler, JsonResponse, current_subject
+from registry_tool.server.mlflow.errors import (
+    MissingResourceError,
+    MlflowError,
+    NotImplementedHereError,
+)
+from registry_tool.server.mlflow.reads import ModelReads
+from registry_tool.server.mlflow.render import PROXY_ROOT
+from registry_tool.server.mlflow.uploads import check_path
 
 if TYPE_CHECKING:
     from registry_tool.edits.changeset import Edit

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from starlette.responses import Response
 
 from registry_tool.errors import ErrorCode, RegistryError, UsageError
-from registry_tool.server.faces import Failure, JsonResponse
-from registry_tool.server.guard import failure_for
+from registry_tool.server.http.faces import Failure, JsonResponse
+from registry_tool.server.http.guard import failure_for
 
 if TYPE_CHECKING:
     from registry_tool.integrations.mlflow_edits import NameInUseError

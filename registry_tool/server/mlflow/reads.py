@@ -11,7 +11,7 @@ from starlette.responses import Response
 from registry_tool.integrations.mlflow_mapping import STAGES, parse_stage
 from registry_tool.live.records import ModelRecord, Record, VersionRecord
 from registry_tool.manifests.data import records, text
-from registry_tool.server.faces import JsonResponse, current_subject
+from registry_tool.server.http.faces import JsonResponse, current_subject
 from registry_tool.server.mlflow.errors import MlflowError, require
 from registry_tool.server.mlflow.lookup import Lookup
 from registry_tool.server.mlflow.queries import read_parameter, read_search, require_parameter

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 
 from registry_tool.access.subjects import Subject
 from registry_tool.errors import RegistryError
-from registry_tool.server.faces import (
+from registry_tool.server.http.faces import (
     DeferredRoutes,
     Face,
     Handler,

@@ -11,9 +11,14 @@ from registry_tool.artifacts.dvc_files import Member
 from registry_tool.integrations.mlflow_mapping import API, VersionOrigin
 from registry_tool.live.records import ObjectRecord, Record
 from registry_tool.live.snapshot import Snapshot
+from registry_tool.server.files.uploads import (
+    UPLOAD,
+    describe_upload,
+    normalize_path,
+    uploads_below,
+)
 from registry_tool.server.mlflow.errors import MlflowError
 from registry_tool.server.mlflow.render import PROXY_ROOT
-from registry_tool.server.uploads import UPLOAD, describe_upload, normalize_path, uploads_below
 
 __all__ = ["check_path", "find_source"]
 

@@ -28,8 +28,7 @@ from registry_tool.access.subjects import Subject
 from registry_tool.errors import ForbiddenError, OperationalError, RegistryError, UsageError
 from registry_tool.integrations.mlflow_mapping import API
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.allowed_addresses import AllowedAddresses, read_allowed
-from registry_tool.server.faces import JsonResponse, current_subject
+from registry_tool.server.http.faces import JsonResponse, current_subject
 from registry_tool.server.mlflow import bodies
 from registry_tool.server.mlflow.errors import (
     MissingResourceError,
@@ -38,6 +37,7 @@ from registry_tool.server.mlflow.errors import (
 )
 from registry_tool.server.mlflow.webhook_events import ACTIONS, MlflowWebhooks, example_message
 from registry_tool.server.service import Service
+from registry_tool.server.webhooks.allowed_addresses import AllowedAddresses, read_allowed
 from registry_tool.server.webhooks.delivery import (
     DEFAULT_PACE,
     Dispatcher,

@@ -32,7 +32,7 @@ from registry_tool.server.changes import (
     render_owner,
     render_pointers,
 )
-from registry_tool.server.faces import JsonResponse
+from registry_tool.server.http.faces import JsonResponse
 from registry_tool.server.mlflow import bodies
 from registry_tool.server.mlflow.bodies import TagBody
 from registry_tool.server.mlflow.errors import MlflowError, convert_error

@@ -15,6 +15,7 @@ from registry_tool.errors import NotFoundError, RefusedError, UsageError
 from registry_tool.live.records import ObjectRecord, Record, VersionRecord
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.problems import JSON
+from registry_tool.server.files.receiving import ReceivedBytes
 from registry_tool.server.modelbox.entries import (
     GivenFile,
     choose_entry_name,
@@ -39,7 +40,6 @@ from registry_tool.server.modelbox.values import (
     read_part,
     read_text,
 )
-from registry_tool.server.receiving import ReceivedBytes
 from registry_tool.server.rpc.faces import Frames, RpcCall
 from registry_tool.server.rpc.guard import DataLossError
 

@@ -27,7 +27,7 @@ from registry_tool.errors import (
     UnauthenticatedError,
     UsageError,
 )
-from registry_tool.server.guard import is_duplicate
+from registry_tool.server.http.guard import is_duplicate
 from registry_tool.server.limits import BodyTooLargeError, BodyTooSlowError, RateLimiter
 from registry_tool.server.rpc.faces import Answer, ReceivingAnswer, Rpc, RpcCall, StreamingAnswer
 from registry_tool.writer.request import BusyError, ReviewNeededError

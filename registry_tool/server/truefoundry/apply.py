@@ -12,7 +12,7 @@ from registry_tool.api.registry import open_registry
 from registry_tool.errors import NotFoundError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.faces import JsonResponse
+from registry_tool.server.http.faces import JsonResponse
 from registry_tool.server.truefoundry.bodies import (
     ApplyBody,
     MlRepoManifest,

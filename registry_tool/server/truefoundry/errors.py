@@ -11,8 +11,8 @@ from typing import ClassVar, Final
 from starlette.responses import Response
 
 from registry_tool.errors import ErrorCode, RegistryError, UsageError
-from registry_tool.server.faces import Failure, JsonResponse
-from registry_tool.server.guard import failure_for
+from registry_tool.server.http.faces import Failure, JsonResponse
+from registry_tool.server.http.guard import failure_for
 from registry_tool.writer.request import ReviewNeededError
 
 __all__ = ["ManifestFieldError", "render_error", "render_exception"]

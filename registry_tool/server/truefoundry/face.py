@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from registry_tool.server.faces import DeferredRoutes, Face
+from registry_tool.server.http.faces import DeferredRoutes, Face
 from registry_tool.server.truefoundry.addresses import PREFIXES, SIGNED_PATH
 from registry_tool.server.truefoundry.errors import render_error
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from starlette.routing import BaseRoute
 
-    from registry_tool.server.faces import Handler
+    from registry_tool.server.http.faces import Handler
     from registry_tool.server.service import Service
 
 __all__ = ["build_face"]

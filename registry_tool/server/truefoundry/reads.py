@@ -12,7 +12,7 @@ from starlette.responses import Response
 from registry_tool.live.records import ModelRecord, VersionRecord
 from registry_tool.manifests.data import whole
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.faces import JsonResponse, current_subject
+from registry_tool.server.http.faces import JsonResponse, current_subject
 from registry_tool.server.truefoundry.edits import choose_namespace
 from registry_tool.server.truefoundry.errors import ManifestFieldError
 from registry_tool.server.truefoundry.lookup import Lookup

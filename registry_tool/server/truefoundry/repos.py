@@ -18,7 +18,7 @@ from registry_tool.live.ids import number_namespace
 from registry_tool.live.records import NamespaceRecord
 from registry_tool.manifests.data import Data, member, text
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.faces import JsonResponse
+from registry_tool.server.http.faces import JsonResponse
 from registry_tool.server.truefoundry.bodies import (
     MlRepoBody,
     MlRepoManifest,

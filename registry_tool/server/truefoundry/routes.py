@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 
 from registry_tool.errors import RegistryError
 from registry_tool.server.changes import ChangeWriter
-from registry_tool.server.faces import Handler, proposal_headers, route
+from registry_tool.server.http.faces import Handler, proposal_headers, route
 from registry_tool.server.truefoundry.addresses import PREFIXES, SIGNED_PATH
 from registry_tool.server.truefoundry.apply import ApplyCalls
 from registry_tool.server.truefoundry.errors import render_error, render_exception

@@ -21,7 +21,7 @@ from registry_tool.live.ids import number_namespace
 from registry_tool.live.records import ObjectRecord
 from registry_tool.manifests.data import Data, member, records, text, whole
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.faces import JsonResponse
+from registry_tool.server.http.faces import JsonResponse
 from registry_tool.server.truefoundry.bodies import read_body
 from registry_tool.server.truefoundry.errors import ManifestFieldError
 from registry_tool.server.truefoundry.lookup import BATCH_KIND, RUN_KIND, Lookup

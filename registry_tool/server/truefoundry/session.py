@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from registry_tool.server.faces import JsonResponse, current_subject
+from registry_tool.server.http.faces import JsonResponse, current_subject
 from registry_tool.server.truefoundry.lookup import read_tenant
 from registry_tool.server.truefoundry.render import render_subject, write_subject
 

@@ -21,9 +21,28 @@ from registry_tool.errors import ForbiddenError, NotFoundError, RefusedError, Us
 from registry_tool.live.records import ObjectRecord, VersionRecord
 from registry_tool.manifests.data import Data, member, text
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.faces import JsonResponse
-from registry_tool.server.parts import MOST_PARTS, PartStore
-from registry_tool.server.signed import Grant, Operation, Signer, UsedGrants
+from registry_tool.server.files.parts import MOST_PARTS, PartStore
+from registry_tool.server.files.signed_addresses import Grant, Operation, Signer, UsedGrants
+from registry_tool.server.files.uploads import (
+    FolderEntry,
+    describe_upload,
+    list_uploads,
+    normalize_path,
+    open_spool,
+    put_upload,
+    receive,
+    store,
+    uploads_below,
+)
+from registry_tool.server.files.version_files import (
+    StoredFile,
+    fetch_file,
+    find_file,
+    is_served,
+    list_files,
+    only_folder,
+)
+from registry_tool.server.http.faces import JsonResponse
 from registry_tool.server.truefoundry.addresses import SIGNED_PATH
 from registry_tool.server.truefoundry.bodies import (
     FilesBody,
@@ -39,25 +58,6 @@ from registry_tool.server.truefoundry.errors import ManifestFieldError
 from registry_tool.server.truefoundry.lookup import Lookup
 from registry_tool.server.truefoundry.manifest import API, MODEL_ARTIFACT
 from registry_tool.server.truefoundry.render import STORED, write_subject
-from registry_tool.server.uploads import (
-    FolderEntry,
-    describe_upload,
-    list_uploads,
-    normalize_path,
-    open_spool,
-    put_upload,
-    receive,
-    store,
-    uploads_below,
-)
-from registry_tool.server.version_files import (
-    StoredFile,
-    fetch_file,
-    find_file,
-    is_served,
-    list_files,
-    only_folder,
-)
 from registry_tool.writer.request import Person
 
 if TYPE_CHECKING:

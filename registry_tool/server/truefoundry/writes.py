@@ -19,7 +19,7 @@ from registry_tool.manifests.data import Data, member, text
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import Reference
 from registry_tool.server.changes import KnownVersions, find_stages, render_owner
-from registry_tool.server.faces import JsonResponse
+from registry_tool.server.http.faces import JsonResponse
 from registry_tool.server.truefoundry.bodies import (
     ModelManifest,
     PutVersionBody,

@@ -21,7 +21,7 @@ from registry_tool.access.outgoing_requests import (
     send_request,
 )
 from registry_tool.errors import NotFoundError, OperationalError, RegistryError, UsageError
-from registry_tool.server.allowed_addresses import AllowedAddresses
+from registry_tool.server.webhooks.allowed_addresses import AllowedAddresses
 from registry_tool.server.webhooks.registrations import Position, Webhook, WebhookStore
 
 __all__ = [

@@ -12,7 +12,7 @@ from support.manifests import registry_yaml
 from support.served_apps import Reply, ServedApp, serve_app
 
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.signed import Signer
+from registry_tool.server.files.signed_addresses import Signer
 from registry_tool.server.truefoundry import build_face
 
 PREFIX: Final = "/api/svc/v1"

@@ -12,7 +12,7 @@ import pytest
 from support.scripted_http import Answer, Asked, scripted_server
 
 from registry_tool.errors import GitError, NotFoundError
-from registry_tool.server.allowed_addresses import AllowedAddresses
+from registry_tool.server.webhooks.allowed_addresses import AllowedAddresses
 from registry_tool.server.webhooks.delivery import (
     Dispatcher,
     Message,

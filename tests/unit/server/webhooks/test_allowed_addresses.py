@@ -7,7 +7,7 @@ import pytest
 from registry_tool.access.outgoing_requests import parse_url
 from registry_tool.errors import UsageError
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.allowed_addresses import AllowedAddresses, read_allowed
+from registry_tool.server.webhooks.allowed_addresses import AllowedAddresses, read_allowed
 
 NAMED = AllowedAddresses(
     ("http", "https"), ("hooks.example.org", "*.internal", "10.0.0.1:8080", "169.254.7.7")

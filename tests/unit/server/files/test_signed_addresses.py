@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from registry_tool.errors import ForbiddenError, OperationalError
-from registry_tool.server.signed import Grant, Operation, Signer, UsedGrants
+from registry_tool.server.files.signed_addresses import Grant, Operation, Signer, UsedGrants
 
 KEY = bytes(range(32))
 NOW = 1_000_000

@@ -15,8 +15,8 @@ from registry_tool.access.authenticate import Authenticator, local_subject
 from registry_tool.access.subjects import Subject, parse_grants
 from registry_tool.access.tokens import TokenFile, add_token
 from registry_tool.errors import ConflictError, ForbiddenError, NotFoundError, OperationalError
-from registry_tool.server.faces import Face, Failure
-from registry_tool.server.guard import Guard, is_local_host
+from registry_tool.server.http.faces import Face, Failure
+from registry_tool.server.http.guard import Guard, is_local_host
 from registry_tool.server.limits import Limits
 from registry_tool.server.metrics import RequestMetrics
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from registry_tool.errors import MissingObjectError
 from registry_tool.live.records import VersionRecord
 from registry_tool.manifests.data import Data, records, text, whole
-from registry_tool.server.uploads import FolderEntry, merge_entries
+from registry_tool.server.files.uploads import FolderEntry, merge_entries
 
 if TYPE_CHECKING:
     from pathlib import Path

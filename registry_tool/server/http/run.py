@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import uvicorn
 
 from registry_tool.errors import OperationalError, UsageError
-from registry_tool.server.connections import WRITE_SECONDS, BoundedConnection
+from registry_tool.server.http.connections import WRITE_SECONDS, BoundedConnection
 
 if TYPE_CHECKING:
     from types import FrameType

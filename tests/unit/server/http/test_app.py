@@ -12,7 +12,7 @@ from support.served_registries import with_client
 from support.written_trains import bare_registry
 
 from registry_tool.errors import UsageError
-from registry_tool.server.faces import Face, Failure, route
+from registry_tool.server.http.faces import Face, Failure, route
 from registry_tool.server.protocols import PROTOCOLS, choose_protocols
 from registry_tool.server.service import Service, ServiceOptions, open_service
 

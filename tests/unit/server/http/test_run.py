@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from registry_tool.errors import OperationalError, UsageError
-from registry_tool.server.run import Listener, bind, check_certificate
+from registry_tool.server.http.run import Listener, bind, check_certificate
 
 
 @pytest.mark.parametrize(

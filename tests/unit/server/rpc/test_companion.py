@@ -14,10 +14,10 @@ from support.written_trains import bare_registry
 
 from registry_tool.access.authenticate import Authenticator, local_subject
 from registry_tool.errors import MissingPackageError, OperationalError
-from registry_tool.server import rpc_companion
-from registry_tool.server.app import open_feed
+from registry_tool.server.http.app import open_feed
 from registry_tool.server.limits import Limits
-from registry_tool.server.rpc_companion import RpcCompanion
+from registry_tool.server.rpc import companion as rpc_companion
+from registry_tool.server.rpc.companion import RpcCompanion
 from registry_tool.server.service import Service, ServiceOptions, open_service
 
 if TYPE_CHECKING:

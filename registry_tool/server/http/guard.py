@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 
 from registry_tool.access.issuer_keys import IssuerUnavailableError
 from registry_tool.errors import ErrorCode, OperationalError, RegistryError
-from registry_tool.server.faces import Face, Failure
+from registry_tool.server.http.faces import Face, Failure
 from registry_tool.server.limits import (
     BodyTooLargeError,
     BodyTooSlowError,

@@ -18,7 +18,7 @@ from registry_tool.access.subjects import Subject
 from registry_tool.live.records import ModelRecord
 from registry_tool.live.snapshot import Snapshot
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.kept_answers import KeptAnswers
+from registry_tool.server.http.kept_answers import KeptAnswers
 from registry_tool.server.kubeflow import build_face
 from registry_tool.server.kubeflow.render import Item, Renderer
 from registry_tool.server.mlflow.lookup import Lookup

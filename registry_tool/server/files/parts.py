@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect
 
 from registry_tool.errors import NotFoundError, OperationalError, UsageError
 from registry_tool.paths import state_folder
-from registry_tool.server.uploads import UploadCutError
+from registry_tool.server.files.uploads import UploadCutError
 
 if TYPE_CHECKING:
     from starlette.requests import Request

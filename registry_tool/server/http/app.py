@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from starlette.routing import Router
 
 from registry_tool.server.events import EventFeed
-from registry_tool.server.faces import Face, FixedPaths, describe_missing
-from registry_tool.server.guard import Guard
-from registry_tool.server.plain import plain_face
+from registry_tool.server.http.faces import Face, FixedPaths, describe_missing
+from registry_tool.server.http.guard import Guard
+from registry_tool.server.http.plain import plain_face
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

@@ -13,8 +13,8 @@ import uvicorn
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from registry_tool.server import connections
-from registry_tool.server.connections import BoundedConnection
+from registry_tool.server.http import connections
+from registry_tool.server.http.connections import BoundedConnection
 
 HOST = b"Host: 127.0.0.1\r\n"
 GET = b"GET / HTTP/1.1\r\n" + HOST

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from registry_tool.errors import ForbiddenError
 from registry_tool.server.events import EventFeed, json_line, parse_position
-from registry_tool.server.faces import Face, Failure, JsonResponse, current_subject, route
+from registry_tool.server.http.faces import Face, Failure, JsonResponse, current_subject, route
 from registry_tool.server.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:

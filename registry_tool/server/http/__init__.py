@@ -1,0 +1,1 @@
+"""HTTP: what every request passes, the faces of protocols, and the socket."""
