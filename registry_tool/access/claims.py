@@ -106,7 +106,7 @@ def build_subject(
     """The subject of a verified token.
 
     An address that the issuer has not verified could be anyone's, and commits would be in that person's name. Without a
-    verified one the address is made from the token's ``sub``, below a host that nobody else has.
+    verified one the address is made from the token's ``sub``, at a host of the issuer, so that it is no other person's.
 
     Args:
         claims: The claims; ``iss`` and ``sub`` are texts.

@@ -40,7 +40,7 @@ class LeftLine(NamedTuple):
 
     Attributes:
         commit: The full id of the commit that it was at.
-        is_merged: True where that was merged: it is in the history, beside the line. A merge in the right order restores it.
+        is_merged: True where that commit is in the history, but not on the first-parent line. A merge in the right order restores it.
     """
 
     commit: str

@@ -168,7 +168,7 @@ class CheckedPushes:
         return found
 
     def describe(self, is_visible: Callable[[str], bool]) -> Mapping[str, JSON]:
-        """For ``/status``: what was pushed and would be refused, as far as somebody may know of it."""
+        """For ``/status``: the findings in pushed commits, in the namespaces that a subject may read."""
         shown: list[JSON] = [
             {"path": f.path, "line": f.line, "rule": f.rule, "message": f.message}
             for f in self._findings

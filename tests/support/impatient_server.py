@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
+from registry_tool.access import issuer_keys
 from registry_tool.server.http import connections
 from registry_tool.server.http.connections import BoundedConnection
 from registry_tool.server.limits import Limits
@@ -22,6 +23,7 @@ def _shorten() -> None:
     short = {"body_seconds": _PATIENCE, "idle_seconds": _PATIENCE}
     values = tuple(short.get(field.name, field.default) for field in fields(Limits))
     Limits.__init__.__defaults__ = values
+    issuer_keys._PAUSE = _PATIENCE  # type: ignore[misc]  # for this process
     BoundedConnection.head_seconds = _PATIENCE
     BoundedConnection.write_seconds = _PATIENCE
     connections._LINGER_SECONDS = 0.5  # type: ignore[misc]  # for this process

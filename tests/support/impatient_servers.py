@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +14,27 @@ from support.raw_http import RawAnswer, ask
 from support.wire_clients import ServerProcess, running_server
 from support.wire_columns import COLUMNS, WireColumn
 
-__all__ = ["assert_works", "read_tip", "serve_impatiently"]
+__all__ = ["assert_works", "read_tip", "run_impatiently", "serve_impatiently"]
 
 _TESTS: Final = Path(__file__).parents[1]
 _PROGRAM: Final = _TESTS / "support" / "impatient_server.py"
 _COUNT: Final = itertools.count()
+
+
+def run_impatiently(
+    bare: Path | str, *options: str, clock: Path | None = None
+) -> AbstractContextManager[ServerProcess]:
+    """A server, which may log what it likes.
+
+    Args:
+        bare: What is served.
+        options: Of the command.
+        clock: A file with the seconds that the server's clock is ahead.
+    """
+    env = {"PYTHONPATH": os.pathsep.join([str(_TESTS), os.environ.get("PYTHONPATH", "")])}
+    if clock is not None:
+        env["CLOCK_OFFSET"] = str(clock)
+    return running_server(bare, *options, env=env, program=[str(_PROGRAM)])
 
 
 @contextmanager
@@ -33,10 +49,7 @@ def serve_impatiently(
         clock: A file with the seconds that the server's clock is ahead.
         may_log: Parts of lines that it may write after its start; every other line fails the test.
     """
-    env = {"PYTHONPATH": os.pathsep.join([str(_TESTS), os.environ.get("PYTHONPATH", "")])}
-    if clock is not None:
-        env["CLOCK_OFFSET"] = str(clock)
-    with running_server(bare, *options, env=env, program=[str(_PROGRAM)]) as server:
+    with run_impatiently(bare, *options, clock=clock) as server:
         started = len(server.log)
         yield server
     allowed = ("note: ", *may_log)  # notes of the start may come late

@@ -108,6 +108,17 @@ def _count_bytes(catalog: Catalog, path: str) -> int:
     return len(catalog.tree.read(path, limit=READ_LIMIT) or b"")
 
 
+def _too_much(path: str, found: int, most: int, what: str, remedy: str) -> Violation:
+    return Violation(
+        f"the data has {found:,} {what}, more than {most:,}",
+        path=path,
+        place=(1, 1),
+        found=f"{found:,} {what}",
+        expected=f"at most {most:,} {what}",
+        remedy=remedy,
+    )
+
+
 def wire_data_is_small(view: ChangeView) -> Iterator[Violation]:
     """A ``wire.yaml`` that a change writes must not have more than 128 KiB.
 
@@ -125,14 +136,8 @@ def wire_data_is_small(view: ChangeView) -> Iterator[Violation]:
         size = _count_bytes(view.head, change.path)
         before = _count_bytes(view.base, _published_path(view, change))
         if size > max(_MOST_BYTES, before):
-            yield Violation(
-                f"the wire data has {size:,} bytes, more than {_MOST_BYTES:,}",
-                path=change.path,
-                place=(1, 1),
-                found=f"{size:,} bytes",
-                expected=f"at most {_MOST_BYTES:,} bytes",
-                remedy="keep long texts in CARD.md, and files in the remote",
-            )
+            remedy = "keep long texts in CARD.md, and files in the remote"
+            yield _too_much(change.path, size, _MOST_BYTES, "bytes", remedy)
 
 
 def _measure(data: JSON) -> _Shape:
@@ -175,14 +180,8 @@ def free_data_has_bounded_shape(view: ChangeView) -> Iterator[Violation]:
             (shape.entries, before.entries, _MOST_ENTRIES, "keys and items"),
         ):
             if found > max(most, known):
-                yield Violation(
-                    f"the data has {found:,} {what}, more than {most:,}",
-                    path=change.path,
-                    place=(1, 1),
-                    found=f"{found:,} {what}",
-                    expected=f"at most {most:,} {what}",
-                    remedy="write nested data as one text, such as JSON; write series of values as several objects",
-                )
+                remedy = "write nested data as one text, such as JSON; write series of values as several objects"
+                yield _too_much(change.path, found, most, what, remedy)
 
 
 RULES: tuple[Rule, ...] = (

@@ -16,7 +16,6 @@ from registry_tool.checks.rule import (
 from registry_tool.checks.uniqueness import UniqueValue
 from registry_tool.errors import InvalidNameError
 from registry_tool.manifests.data import Data, records, text
-from registry_tool.manifests.problems import show_value
 from registry_tool.names import Reference
 
 __all__ = ["RULES"]
@@ -38,19 +37,23 @@ def _late(view: RegistryView, claims: list[UniqueValue]) -> tuple[UniqueValue, l
     return first, others
 
 
+def _taken(claim: UniqueValue, first: UniqueValue, what: str) -> Violation:
+    return Violation(
+        f"the external id {format_name(claim.value)} is already used by another {what}",
+        path=claim.path,
+        at=claim.at,
+        found=f"also in {format_name(first.path)}",
+        expected="an id that is used once",
+        remedy=f"write the id of this {what}, or delete the line",
+    )
+
+
 def _claimed_once(view: RegistryView, pool: str, what: str) -> Iterator[Violation]:
     for claims in view.claims.shared(pool):
         fields = [claim for claim in claims if claim.is_field]
         first, others = _late(view, fields) if fields else (claims[0], [])
         for claim in others:
-            yield Violation(
-                f"the external id {claim.value} is already used by another {what}",
-                path=claim.path,
-                at=claim.at,
-                found=f"also in {first.path}",
-                expected="an id that is used once",
-                remedy=f"write the id of this {what}, or delete the line",
-            )
+            yield _taken(claim, first, what)
 
 
 def subject_id_is_unique(view: RegistryView) -> Iterator[Violation]:
@@ -99,14 +102,7 @@ def _kept_twice(view: RegistryView, pool: str, what: str) -> Iterator[Violation]
         for claim in others:
             if claim.has == first.has or (claim.is_field and first.is_field):
                 continue
-            yield Violation(
-                f"the external id {show_value(claim.value)} is already used by another {what}",
-                path=claim.path,
-                at=claim.at,
-                found=f"also in {format_name(first.path)}",
-                expected="an id that is used once",
-                remedy=f"write the id of this {what}, or delete the line",
-            )
+            yield _taken(claim, first, what)
 
 
 def kept_id_is_unique(view: RegistryView) -> Iterator[Violation]:

@@ -6,7 +6,6 @@ A part that was answered is on the disk. Parts are no part of the registry: a fi
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import re
 import secrets
@@ -15,13 +14,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-from starlette.requests import ClientDisconnect
+from typing import IO, TYPE_CHECKING, Final
 
 from registry_tool.errors import NotFoundError, OperationalError, UsageError
 from registry_tool.paths import state_folder
-from registry_tool.server.files.uploads import UploadCutError
+from registry_tool.server.files.receiving import DigestedBytes, receive_body
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -59,6 +56,11 @@ class _Joined:
     def close(self) -> None:
         """Close the file that is open."""
         self._file.close()
+
+
+def _sync(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 class PartStore:
@@ -103,26 +105,16 @@ class PartStore:
         """
         place = self._place(name)
         waiting = place / f".{secrets.token_hex(4)}"
-        expected = request.headers.get("content-length", "")
-        digest, received = hashlib.md5(usedforsecurity=False), 0
         try:
-            with waiting.open("xb") as file:
-                async for piece in request.stream():
-                    received += len(piece)
-                    digest.update(piece)
-                    await asyncio.to_thread(file.write, piece)
-                file.flush()
-                await asyncio.to_thread(os.fsync, file.fileno())
-            if expected.isdigit() and int(expected) != received:
-                raise UploadCutError(f"expected {expected} bytes, received {received}")
-            waiting.replace(place / f"{number}-{digest.hexdigest()}")
-        except ClientDisconnect:
-            raise UploadCutError("the upload was cut") from None
+            with DigestedBytes(waiting.open("xb")) as received:
+                await receive_body(request, received)
+                await asyncio.to_thread(_sync, received.file)
+            waiting.replace(place / f"{number}-{received.md5}")
         except OSError as exc:
             raise OperationalError(f"cannot write {place}: {exc.strerror}") from exc
         finally:
             waiting.unlink(missing_ok=True)
-        return digest.hexdigest()
+        return received.md5
 
     @contextmanager
     def join(self, name: str, digests: Mapping[int, str]) -> Iterator[ByteReader]:

@@ -7,42 +7,32 @@ that takes them gets pointers of its own. Bytes that no version names are delete
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Hashable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote
-
-from starlette.requests import ClientDisconnect
 
 from registry_tool.artifacts.dvc_files import Member, member_problem
 from registry_tool.catalog.shown_names import find_forbidden
 from registry_tool.edits.objects import ObjectName, edit_object, put_object
-from registry_tool.errors import UsageError
 from registry_tool.live.records import ObjectRecord, Record
 from registry_tool.manifests.data import text, whole
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-
     from registry_tool.artifacts.hashing import Digest
     from registry_tool.edits.changeset import Edit
     from registry_tool.live.snapshot import Snapshot
+    from registry_tool.server.files.receiving import ReceivedBytes
     from registry_tool.server.service import Service
 
 __all__ = [
     "UPLOAD",
     "FolderEntry",
-    "Spool",
-    "UploadCutError",
     "describe_upload",
     "find_upload",
     "list_uploads",
     "merge_entries",
     "normalize_path",
-    "open_spool",
     "put_upload",
-    "receive",
     "store",
     "uploads_below",
 ]
@@ -51,13 +41,6 @@ UPLOAD: Final = "upload"
 """The kind of object."""
 _DEEPEST: Final = 32
 _LONGEST: Final = 500
-_MEMORY: Final = 1 << 20
-
-Spool = tempfile.SpooledTemporaryFile[bytes]
-
-
-class UploadCutError(UsageError):
-    """The bytes of an upload ended before all of them had come, or there were more than announced; nothing is kept."""
 
 
 class FolderEntry(NamedTuple):
@@ -161,52 +144,14 @@ def list_uploads(snapshot: Snapshot, api: str, folder: str) -> list[FolderEntry]
 # --- uploading
 
 
-@contextmanager
-def open_spool() -> Iterator[Spool]:
-    """A file for bytes that arrive, which disappears with the block."""
-    with tempfile.SpooledTemporaryFile(max_size=_MEMORY) as spool:
-        yield spool
-
-
-async def receive(request: Request, spool: Spool, length: int | None = None) -> int:
-    """Write the body of a request to a file; the number of bytes.
-
-    Args:
-        request: The request.
-        spool: The file.
-        length: The exact number of bytes that is expected; None for that of ``Content-Length``.
-
-    Raises:
-        UploadCutError: There are fewer, or more.
-    """
-    received = 0
-    announced = request.headers.get("content-length", "")
-    expected = int(announced) if length is None and announced.isdigit() else length
-    if expected is not None and announced.isdigit() and int(announced) != expected:
-        raise UploadCutError(f"expected {expected} bytes, and the request announces {announced}")
-    try:
-        async for piece in request.stream():
-            received += len(piece)
-            if expected is not None and received > expected:
-                break
-            if piece:
-                await asyncio.to_thread(spool.write, piece)
-    except ClientDisconnect:
-        raise UploadCutError("the upload was cut") from None
-    if expected is not None and received != expected:
-        raise UploadCutError(f"expected {expected} bytes, received {received}")
-    return received
-
-
-async def store(service: Service, spool: Spool) -> Digest:
-    """Digest a file on its way to the DVC remote, and ask the remote whether it has all of it.
+async def store(service: Service, received: ReceivedBytes) -> Digest:
+    """Digest received bytes on their way to the DVC remote, and ask the remote whether it has all of it.
 
     Raises:
         NoRemoteError: The registry has none.
         RemoteError: The remote cannot be used, or does not have the bytes afterwards.
     """
-    spool.seek(0)
-    return await asyncio.to_thread(service.registry.store.store_file, spool)
+    return await asyncio.to_thread(service.registry.store.store_file, received.file)
 
 
 def put_upload(snapshot: Snapshot, api: str, path: str, digest: Digest) -> Edit:

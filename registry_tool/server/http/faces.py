@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry_tool.access.subjects import Subject
+from registry_tool.errors import RegistryError
 
 __all__ = [
     "DeferredRoutes",
@@ -27,6 +28,7 @@ __all__ = [
     "describe_missing",
     "proposal_headers",
     "route",
+    "word_errors",
 ]
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -107,6 +109,25 @@ def proposal_headers(request: Request) -> dict[str, str]:
     """What tells a client that its request was proposed; empty where it was published, or wrote nothing."""
     found: dict[str, str] = request.scope["state"].get("proposal", {})
     return found
+
+
+def word_errors(handler: Handler, render: Callable[[RegistryError], Response]) -> Handler:
+    """A handler whose exceptions are answered in the words of a protocol, and whose proposals are told in headers.
+
+    Args:
+        handler: The handler.
+        render: Words an exception.
+    """
+
+    async def answer(request: Request) -> Response:
+        try:
+            response = await handler(request)
+        except RegistryError as exc:
+            return render(exc)
+        response.headers.update(proposal_headers(request))
+        return response
+
+    return answer
 
 
 class _Methods:

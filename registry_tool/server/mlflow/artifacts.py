@@ -21,16 +21,14 @@ from registry_tool.live.records import ObjectRecord, VersionRecord
 from registry_tool.manifests.data import Data
 from registry_tool.names import ModelName
 from registry_tool.server.changes import ChangeWriter
+from registry_tool.server.files.receiving import ReceivedBytes, UploadCutError, receive_body
 from registry_tool.server.files.uploads import (
     UPLOAD,
     FolderEntry,
-    UploadCutError,
     describe_upload,
     find_upload,
     list_uploads,
-    open_spool,
     put_upload,
-    receive,
     store,
     uploads_below,
 )
@@ -101,10 +99,10 @@ class ArtifactProxy:
         self._service.require(lookup.subject, "write", lookup.writing)
         if next(uploads_below(lookup.snapshot, API, path), None) is not None:
             raise MlflowError(f"'{path}' is a folder")
-        with open_spool() as spool:
+        with ReceivedBytes() as received:
             try:
-                await receive(request, spool)
-                digest = await store(self._service, spool)
+                await receive_body(request, received)
+                digest = await store(self._service, received)
             except UploadCutError as exc:
                 raise MlflowError(exc.message) from None
             except NoRemoteError as exc:

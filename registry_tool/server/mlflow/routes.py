@@ -12,15 +12,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from registry_tool.access.subjects import Subject
-from registry_tool.errors import RegistryError
 from registry_tool.server.http.faces import (
     DeferredRoutes,
     Face,
     Handler,
     JsonResponse,
     defer_handlers,
-    proposal_headers,
     route,
+    word_errors,
 )
 from registry_tool.server.mlflow.errors import render_error, render_mlflow_error
 from registry_tool.server.mlflow.reads import PROXY_PREFIX, ModelReads
@@ -48,20 +47,6 @@ _SERVER_INFO: Final = {
     "multipart_downloads_enabled": False,
     "trace_archival_enabled": False,
 }
-
-
-def _worded(handler: Handler) -> Handler:
-    """A handler whose exceptions are answered in MLflow's words, and whose proposals in headers."""
-
-    async def answer(request: Request) -> Response:
-        try:
-            response = await handler(request)
-        except RegistryError as exc:
-            return render_mlflow_error(exc)
-        response.headers.update(proposal_headers(request))
-        return response
-
-    return answer
 
 
 def _tagged(handler: Handler, reads: ModelReads, service: Service) -> Handler:
@@ -142,7 +127,11 @@ def _webhook_handlers(calls: _DeferredCalls) -> Mapping[str, Mapping[str, Handle
 
 
 def _make_route(path: str, handlers: Mapping[str, Handler]) -> BaseRoute:
-    return route(path, render_error, **{name: _worded(one) for name, one in handlers.items()})
+    return route(
+        path,
+        render_error,
+        **{name: word_errors(one, render_mlflow_error) for name, one in handlers.items()},
+    )
 
 
 def _build_routes(service: Service, make_calls: Callable[[], WebhookCalls]) -> list[BaseRoute]:

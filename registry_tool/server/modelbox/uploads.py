@@ -15,7 +15,7 @@ from registry_tool.errors import NotFoundError, RefusedError, UsageError
 from registry_tool.live.records import ObjectRecord, Record, VersionRecord
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.files.receiving import ReceivedBytes
+from registry_tool.server.files.receiving import DigestedBytes, ReceivedBytes
 from registry_tool.server.modelbox.entries import (
     GivenFile,
     choose_entry_name,
@@ -81,9 +81,10 @@ async def upload(call: RpcCall, frames: Frames) -> Message:
     parent = find_parent(call.snapshot, call.subject, read_text(metadata, "parent_id"), "parent")
     call.require("write", parent.namespace)
     _check_open(call, parent, given)
-    with ReceivedBytes(call.limits.max_upload) as received:
+    with DigestedBytes(most=call.limits.max_upload) as received:
         await _receive(frames, received)
-        md5 = await received.finish()
+        await received.flush()
+        md5 = received.md5
         if given.checksum and given.checksum.lower() != md5:
             raise DataLossError(
                 f"{given.path[:200]}: expected the MD5 {given.checksum}, received {received.size} bytes with {md5}",

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from registry_tool.errors import RegistryError
 from registry_tool.server.changes import ChangeWriter
-from registry_tool.server.http.faces import Handler, proposal_headers, route
+from registry_tool.server.http.faces import Handler, route, word_errors
 from registry_tool.server.truefoundry.addresses import PREFIXES, SIGNED_PATH
 from registry_tool.server.truefoundry.apply import ApplyCalls
 from registry_tool.server.truefoundry.errors import render_error, render_exception
@@ -27,20 +24,6 @@ if TYPE_CHECKING:
     from registry_tool.server.service import Service
 
 __all__ = ["build_handlers", "build_routes"]
-
-
-def _worded(handler: Handler) -> Handler:
-    """A handler whose exceptions are answered in TrueFoundry's form."""
-
-    async def answer(request: Request) -> Response:
-        try:
-            response = await handler(request)
-        except RegistryError as exc:
-            return render_exception(exc)
-        response.headers.update(proposal_headers(request))
-        return response
-
-    return answer
 
 
 def build_handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
@@ -95,6 +78,10 @@ def _run_handlers(runs: RunCalls) -> Mapping[str, Mapping[str, Handler]]:
 def build_routes(handlers: Mapping[str, Mapping[str, Handler]], prefix: str) -> list[BaseRoute]:
     """The endpoints below one prefix."""
     return [
-        route(f"{prefix}/{path}", render_error, **{m: _worded(h) for m, h in by_method.items()})
+        route(
+            f"{prefix}/{path}",
+            render_error,
+            **{m: word_errors(h, render_exception) for m, h in by_method.items()},
+        )
         for path, by_method in handlers.items()
     ]

@@ -22,15 +22,14 @@ from registry_tool.live.records import ObjectRecord, VersionRecord
 from registry_tool.manifests.data import Data, member, text
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.files.parts import MOST_PARTS, PartStore
+from registry_tool.server.files.receiving import ReceivedBytes, receive_body
 from registry_tool.server.files.signed_addresses import Grant, Operation, Signer, UsedGrants
 from registry_tool.server.files.uploads import (
     FolderEntry,
     describe_upload,
     list_uploads,
     normalize_path,
-    open_spool,
     put_upload,
-    receive,
     store,
     uploads_below,
 )
@@ -259,20 +258,21 @@ class StagingCalls:
                 upload, _, number = grant.target.partition("/")
                 etag = await self._parts.receive(request, upload, int(number))
                 return Response(headers={"ETag": f'"{etag}"'})
-            with open_spool() as spool:
-                await receive(request, spool, grant.length)
-                digest = await store(self._service, spool)
+            with ReceivedBytes() as received:
+                await receive_body(request, received, grant.length)
+                digest = await store(self._service, received)
             await self._keep(request, grant, grant.target, digest)
         return Response(headers={"ETag": f'"{digest.md5}"'})
 
     async def finish_parts(self, request: Request) -> Response:
         """``POST signed/…``: join the parts of a file."""
         grant = self._signer.verify(request.path_params["grant"], API, "finish")
-        with open_spool() as spool:
-            if await receive(request, spool) > _LARGEST_LIST:
+        with ReceivedBytes() as received:
+            await receive_body(request, received)
+            if received.size > _LARGEST_LIST:
                 raise UsageError("the list of parts is too long")
-            spool.seek(0)
-            found = {int(number): etag.decode() for number, etag in _PART.findall(spool.read())}
+            listed = _PART.findall(received.file.read())
+        found = {int(number): etag.decode() for number, etag in listed}
         if not 0 < len(found) <= MOST_PARTS:
             raise UsageError("the list of parts is empty or too long")
         upload, _, target = grant.target.partition("/")
