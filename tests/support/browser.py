@@ -154,7 +154,9 @@ class ChromiumProcess:
 
     @contextmanager
     def _running(self) -> Iterator[None]:
-        events._set_running_loop(self._loop)  # as Playwright 1.65 does after each call, and leaves it
+        events._set_running_loop(
+            self._loop
+        )  # as Playwright 1.65 does after each call, and leaves it
         try:
             yield
         finally:
