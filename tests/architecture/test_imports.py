@@ -30,7 +30,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"api"}),
     frozenset({"hooks", "writer"}),
     frozenset({"scaffold", "integrations"}),
-    frozenset({"demo", "server"}),
+    frozenset({"demo", "server", "web"}),
     frozenset({"cli"}),
     frozenset({"__main__", "devtools"}),
 )
@@ -91,6 +91,8 @@ HOMES = {
     "grpc_health": {"server/rpc/listener.py"},
     "grpc_reflection": {"server/rpc/listener.py"},
     "google": {"server/rpc/", "server/modelbox/"},
+    "jinja2": {"web/pages/"},
+    "markupsafe": {"web/pages/"},
     "ruamel": {"manifests/yaml/", "scanning/documents.py"},
 }
 
