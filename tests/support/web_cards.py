@@ -85,10 +85,12 @@ def list_cases() -> tuple[CardCase, ...]:
     return tuple(
         CardCase(f"{file.stem}: {name}", data)
         for file in sorted(_FOLDER.glob("*.yaml"))
-        for name, data in yaml_rs.loads(
-            file.read_text(encoding="utf-8"), parse_datetime=False
-        ).items()
+        for name, data in _read(file).items()
     )
+
+
+def _read(file: Path) -> Mapping[str, Mapping[str, JSON]]:
+    return cast("Mapping[str, Mapping[str, JSON]]", yaml_rs.loads(file.read_text(encoding="utf-8")))
 
 
 def render_case(data: Mapping[str, JSON]) -> Card:
