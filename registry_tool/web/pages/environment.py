@@ -36,6 +36,13 @@ def _is_failing(gate: GateResult) -> bool:
     return gate.state == "failed"
 
 
+def _is_waiting(gate: GateResult) -> bool:
+    """True where nothing but time is missing."""
+    return (
+        gate.state == "failed" and gate.gate.startswith("soak") and gate.remedy.startswith("wait")
+    )
+
+
 class Templates:
     """The templates and assets of this installation."""
 
@@ -53,7 +60,7 @@ class Templates:
             auto_reload=False,
         )
         made.filters.update(words.FILTERS)
-        made.tests.update(passing=_is_passing, failing=_is_failing)
+        made.tests.update(passing=_is_passing, failing=_is_failing, waiting=_is_waiting)
         made.globals.update(
             policy=POLICY,
             model_page=addresses.model_page,
@@ -114,6 +121,15 @@ class Templates:
             view=view, url=url, path=path, **values
         )
         return Page(path, html.encode("utf-8", "replace"), write_json(view))
+
+    def render_text(self, template: str, **values: object) -> bytes:
+        """A file that is no page; values are escaped for XML.
+
+        Raises:
+            MissingPackageError: Jinja2 is not installed.
+        """
+        text = self._environment.get_template(template).render(**values)
+        return text.encode("utf-8", "replace")
 
 
 @cache

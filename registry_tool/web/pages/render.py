@@ -1,11 +1,8 @@
-"""Pages of a registry at one commit: those of one model, and those that list models.
-
-A page of a model depends on the model's key and on nothing else. Pages that list are made of summaries.
-"""
+"""The pages of one model: of itself, of its versions, and of fifty versions each. They depend on the model's key alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from markupsafe import Markup
@@ -15,7 +12,6 @@ from registry_tool.web.pages import addresses
 from registry_tool.web.pages.environment import load_templates
 from registry_tool.web.pages.figures import draw_bar, draw_model_figure, draw_series
 from registry_tool.web.pages.files import Page, SiteFile
-from registry_tool.web.views.home import view_home
 from registry_tool.web.views.model import (
     PAGE_SIZE,
     ModelFigure,
@@ -28,7 +24,7 @@ from registry_tool.web.views.source import PageSource
 from registry_tool.web.views.summary import ModelSummary, summarize_model
 from registry_tool.web.views.version import VersionPageView, view_version
 
-__all__ = ["RenderedModel", "Selection", "render_assets", "render_listings", "render_model"]
+__all__ = ["RenderedModel", "Selection", "render_assets", "render_model"]
 
 # Which versions get a page of their own: all of them, or those that have a name and the newest ten.
 Selection = Literal["all", "named"]
@@ -172,24 +168,6 @@ def render_model(
 ) -> RenderedModel:
     """Read one model, and make its pages as they are taken; see ``RenderedModel``."""
     return RenderedModel(source, name, selection, on_read=on_read)
-
-
-def render_listings(
-    source: PageSource, summaries: Iterable[ModelSummary]
-) -> Iterator[Page | SiteFile]:
-    """The pages that list models, and the files that go with them.
-
-    Args:
-        source: The commit.
-        summaries: Those of all models, in the order of their names.
-    """
-    known = list(summaries)
-    yield _home(source, known)
-
-
-def _home(source: PageSource, summaries: Sequence[ModelSummary]) -> Page:
-    view = view_home(source, summaries)
-    return load_templates().render("home.html", addresses.HOME, view, site=source.name)
 
 
 def render_assets() -> Iterator[SiteFile]:
