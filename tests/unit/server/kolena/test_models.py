@@ -48,7 +48,7 @@ def load_all(app: ServedApp, *tags: str, workflow: str = "lang") -> list[str]:
 
 def test_a_token_is_exchanged_for_itself(app: ServedApp) -> None:
     found = said(app.ask("PUT", "token/login", {"api_token": "x", "version": "1.69.0"}))
-    assert found == {"tenant": "acme", "access_token": "x", "token_type": "bearer"}
+    assert found == {"tenant": "acme-models", "access_token": "x", "token_type": "bearer"}
     for method, path in (("PUT", "event/profile"), ("POST", "event"), ("POST", "client-log/upload")):  # fmt: skip
         assert app.ask(method, path, {}).status == 200
 
