@@ -31,7 +31,7 @@ _MOST_LISTED: Final = 20_000  # entries of one list of the footer: columns, row 
 _LONGEST_LISTED: Final = 16 << 20  # bytes of one text of the footer
 _INDEX: Final = re.compile(r"__index_level_[0-9]+__")  # what pandas adds
 _SHOWN: Final = 60
-_FAILURES: Final = (pa.ArrowException, OSError, ValueError, TypeError, MemoryError)
+_FAILURES: Final = (pa.ArrowException, OSError, ValueError, LookupError, TypeError, MemoryError)
 
 
 class Column(NamedTuple):
@@ -100,10 +100,11 @@ class Table:
         found: list[str] = self._data[column].to_pylist()
         return found
 
-    def has(self, column: str, value: Value) -> bool:
-        """True where a row has a value in a column."""
-        found: bool = pc.any(pc.equal(self._data[column], pa.scalar(value))).as_py()
-        return bool(found)
+    def has_only(self, column: str, *values: Value) -> bool:
+        """True where no row has another value in a column; no value is allowed."""
+        data = self._data[column].drop_null()
+        others = pc.invert(pc.is_in(data, value_set=pa.array(values, data.type)))
+        return not pc.any(others).as_py()
 
     def select(self, *columns: str) -> Table:
         """Some columns, in this order."""
@@ -118,13 +119,14 @@ class Table:
         return Table(self._data.slice(start, stop - start))
 
     def replace(self, column: str, values: Sequence[Value]) -> Table:
-        """The same with other values in a column, or with that column more."""
+        """The same with other values in a column."""
         names: list[str] = self._data.column_names
-        kind = self._data[column].type if column in names else _infer_type(values)
-        array = pa.array(values, kind)
-        if column not in names:
-            return Table(self._data.append_column(column, array))
+        array = pa.array(values, self._data[column].type)
         return Table(self._data.set_column(names.index(column), column, array))
+
+    def add(self, column: Column, values: Sequence[Value]) -> Table:
+        """The same with one column more."""
+        return Table(self._data.append_column(column.name, pa.array(values, _TYPES[column.kind])))
 
     def followed_by(self, other: Table) -> Table:
         """Its rows and those of another table with the same columns."""
@@ -139,12 +141,6 @@ class Table:
         sink = io.BytesIO()
         self.write(sink)
         return sink.getvalue()
-
-
-def _infer_type(values: Sequence[Value]) -> object:
-    first = next((one for one in values if one is not None), "")
-    kind = "flag" if isinstance(first, bool) else "whole" if isinstance(first, int) else "text"
-    return _TYPES[kind]
 
 
 def _refuse(exc: BaseException) -> IncorrectUsageError:
@@ -211,22 +207,20 @@ def _check_names(names: Sequence[str], columns: Sequence[Column]) -> None:
         raise IncorrectUsageError(f"{what}; expected {', '.join(sorted(known))}")
 
 
-def _read_text(data: Any, column: Column, left: int) -> tuple[Any, int]:
+def _read_text(data: Any, left: int) -> tuple[Any, int]:
     """A column of texts, and its bytes.
 
     Raises:
-        IncorrectUsageError: It is of another type, or larger than what is left.
+        IncorrectUsageError: It is larger than what is left.
     """
     chunks, total = [], 0
     for chunk in data.chunks:
         if pa.types.is_dictionary(chunk.type):
             words = chunk.dictionary
-            _check_type(words.type, column)
             words.validate(full=True)
             lengths = pc.take(pc.binary_length(words), chunk.indices)
             total += pc.sum(pc.cast(lengths, pa.int64())).as_py() or 0
         else:
-            _check_type(chunk.type, column)
             chunk.validate(full=True)
             total += chunk.nbytes
         if total > left:
@@ -236,9 +230,13 @@ def _read_text(data: Any, column: Column, left: int) -> tuple[Any, int]:
     return pa.chunked_array(chunks, pa.large_string()), total
 
 
+def _is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 def _check_type(kind: Any, column: Column) -> None:
     is_one = {
-        "text": pa.types.is_string(kind) or pa.types.is_large_string(kind),
+        "text": _is_text(kind),
         "whole": pa.types.is_integer(kind),
         "flag": pa.types.is_boolean(kind),
     }[column.kind]
@@ -250,9 +248,8 @@ def _read_column(data: Any, column: Column, left: int) -> tuple[Any, int]:
     if pa.types.is_null(data.type):
         found, size = pa.chunked_array([pa.nulls(len(data), _TYPES[column.kind])]), 0
     elif column.kind == "text":
-        found, size = _read_text(data, column, left)
+        found, size = _read_text(data, left)
     else:
-        _check_type(data.type, column)
         found, size = data.cast(_TYPES[column.kind]), data.nbytes
     if found.null_count and not column.has_nulls:
         raise IncorrectUsageError(f"the column {column.name} has rows without a value")
@@ -260,15 +257,19 @@ def _read_column(data: Any, column: Column, left: int) -> tuple[Any, int]:
 
 
 def _read_file(source: Path, columns: Sequence[Column], left: int) -> tuple[Any, int]:
-    file = _open(source, [column.name for column in columns if column.kind == "text"])
+    file = _open(source)
     if _measure(file) > left:
         raise _too_large()
-    names = file.schema_arrow.names
-    _check_names(names, columns)
-    data = file.read(columns=[column.name for column in columns if column.name in names])
+    schema = file.schema_arrow
+    _check_names(schema.names, columns)
+    present = [column for column in columns if column.name in schema.names]
+    for column in present:
+        _check_type(schema.field(column.name).type, column)
+    words = [one.name for one in present if _is_text(schema.field(one.name).type)]
+    data = _open(source, words).read(columns=[column.name for column in present])
     arrays, total = [], 0
     for column in columns:
-        if column.name in names:
+        if column in present:
             array, size = _read_column(data[column.name], column, left - total)
         else:
             array, size = pa.chunked_array([pa.nulls(data.num_rows, _TYPES[column.kind])]), 0

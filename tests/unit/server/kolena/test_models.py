@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Final, cast
 
 import pytest
-from support.manifests import registry_yaml
-from support.served_apps import Reply, ServedApp, serve_app
+from support.kolena_wire import said
+from support.served_apps import Reply, ServedApp
 
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.kolena import build_face
 
-PREFIX: Final = "/v1"
 NAME: Final = "helpful-meadow-5 (YOLOR-D6, 1280x1280, pytorch-1.7)"
 METADATA: Final[dict[str, JSON]] = {"framework": "pytorch", "seed": 7, "rates": [0.1, None, True]}
-
-
-@pytest.fixture
-def app(make_registry: Callable[..., Path]) -> Iterator[ServedApp]:
-    with serve_app(
-        make_registry({"registry.yaml": registry_yaml()}), build_face, prefix=PREFIX
-    ) as served:
-        yield served
-
-
-def said(reply: Reply) -> dict[str, JSON]:
-    assert reply.status == 200, reply.data
-    return reply.data
 
 
 def create(app: ServedApp, name: str, **fields: JSON) -> Reply:
