@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -228,15 +228,27 @@ class Service:
         Raises:
             RegistryError: As ``Writer.submit``; a replica refuses every change.
         """
-        if self._writer is None:
-            where = self.options.writer_url
-            raise ForbiddenError(_NO_WRITER, remedy=f"write to {where}" if where else "")
-        made = self._writer.begin()
-        writer = made.result() if made.done() else await asyncio.wrap_future(made)
+        writer = await self._find_writer()
         written = await asyncio.wrap_future(writer.submit(request))
         if written.proposed and self._proposals is not None:
             self._proposals.note(written.branch, written.notes)
         return written
+
+    async def _find_writer(self) -> Writer:
+        if self._writer is None:
+            where = self.options.writer_url
+            raise ForbiddenError(_NO_WRITER, remedy=f"write to {where}" if where else "")
+        made = self._writer.begin()
+        return made.result() if made.done() else await asyncio.wrap_future(made)
+
+    async def rehearse(self, requests: Sequence[WriteRequest]) -> None:
+        """Make changes one after the other and check them, without writing them.
+
+        Raises:
+            RegistryError: One would be refused; as ``write``.
+        """
+        writer = await self._find_writer()
+        await asyncio.wrap_future(writer.rehearse(requests))
 
     def begin_writing(self) -> None:
         """Make the writer, before a client has to wait for it."""
