@@ -189,7 +189,7 @@ async def _create_version(call: RpcCall, request: Message) -> Message:
         model.name,
         given,
         author=call.subject.name,
-        gone=KnownVersions(lambda: call.service.snapshot).find_gone,
+        gone=KnownVersions(lambda: call.snapshot).find_gone,
     )
     await call.write(edit, model.name.namespace, about=model.name)
     snapshot = call.snapshot
