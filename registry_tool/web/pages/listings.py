@@ -32,9 +32,9 @@ class _Listing(NamedTuple):
     summaries: Sequence[ModelSummary]
     templates: Templates
 
-    def page(self, template: str, path: str, view: object, **values: object) -> Page:
+    def page(self, kind: str, path: str, view: object, **values: object) -> Page:
         known = {"site": self.source.name, "commit": self.source.commit}
-        return self.templates.render(template, path, view, **known, **values)
+        return self.templates.render(kind, path, view, **known, **values)
 
 
 def render_listings(
@@ -53,15 +53,15 @@ def render_listings(
         report: What a check of the commit found; None where none was made.
     """
     listing = _Listing(source, tuple(summaries), load_templates())
-    yield listing.page("home.html", addresses.HOME, view_home(source, listing.summaries))
+    yield listing.page("home", addresses.HOME, view_home(source, listing.summaries))
     yield from _tables(listing)
     yield from _timelines(listing)
     yield from _lineages(listing)
     health = view_health(source, listing.summaries, report)
-    yield listing.page("health.html", "health/index.html", health)
-    yield listing.page("compare.html", "compare/index.html", CompareView(tuple(GROUPS)))
+    yield listing.page("health", "health/index.html", health)
+    yield listing.page("compare", "compare/index.html", CompareView(tuple(GROUPS)))
     about = view_about(source, listing.summaries, selection)
-    yield listing.page("about.html", "about/index.html", about)
+    yield listing.page("about", "about/index.html", about)
 
 
 def _tables(listing: _Listing) -> Iterator[Page]:
@@ -69,13 +69,13 @@ def _tables(listing: _Listing) -> Iterator[Page]:
     live = [one for one in summaries if one.state != "deleted"]
     for page in range(1, count_pages(len(live)) + 1):
         view = view_models(summaries, page)
-        yield listing.page("models.html", addresses.list_page(page), view)
+        yield listing.page("models", addresses.list_page(page), view)
     for namespace in listing.source.catalog.namespaces():
         own = [one for one in live if one.namespace == namespace]
         for page in range(1, count_pages(len(own)) + 1):
             path = addresses.namespace_page(namespace, page)
             view_of_page = view_namespace(listing.source, namespace, own, page)
-            yield listing.page("namespace.html", path, view_of_page)
+            yield listing.page("namespace", path, view_of_page)
 
 
 def _timelines(listing: _Listing) -> Iterator[Page | SiteFile]:
@@ -85,7 +85,7 @@ def _timelines(listing: _Listing) -> Iterator[Page | SiteFile]:
         name = "" if stage == stages[0] else stage
         for view in view_timeline(source, summaries, stages, stage):
             path = addresses.timeline_page(name, view.page)
-            yield listing.page("timeline.html", path, view, draw_lanes=draw_lanes)
+            yield listing.page("timeline", path, view, draw_lanes=draw_lanes)
     yield SiteFile("timeline/moves.csv", write_moves_csv(summaries).encode("utf-8", "replace"))
     yield SiteFile("timeline/feed.xml", write_feed(source, summaries))
 
@@ -93,7 +93,5 @@ def _timelines(listing: _Listing) -> Iterator[Page | SiteFile]:
 def _lineages(listing: _Listing) -> Iterator[Page]:
     found = view_lineages(listing.summaries)
     for one in found:
-        yield listing.page("lineage.html", addresses.lineage_page(one.model), one)
-    yield listing.page(
-        "lineages.html", "lineage/index.html", view_lineage(listing.summaries, found)
-    )
+        yield listing.page("lineage", addresses.lineage_page(one.model), one)
+    yield listing.page("lineages", "lineage/index.html", view_lineage(listing.summaries, found))

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 
+from registry_tool.installation import package_of_extra
 from registry_tool.names import ModelName
 from registry_tool.web.pages import addresses
 from registry_tool.web.pages.environment import load_templates
@@ -97,14 +98,14 @@ class RenderedModel:
     def _model_page(self) -> Page:
         view: ModelPageView = self._view
         return self._templates.render(
-            "model.html", addresses.model_page(view.model), view, **self._common(),
+            "model", addresses.model_page(view.model), view, **self._common(),
             card=_render_card(self._reading.card(), f"{view.folder}/CARD.md"), draw_model_figure=draw_model_figure,
             figure_rows=list_figure_rows,
         )  # fmt: skip
 
     def _version_page(self, view: VersionPageView) -> Page:
         return self._templates.render(
-            "version.html", addresses.version_page(view.model, view.version), view, **self._common(),
+            "version", addresses.version_page(view.model, view.version), view, **self._common(),
             card=_render_card(
                 self._reading.card(view.version) if view.has_card else None, f"{view.folder}/CARD.md"
             ),
@@ -114,7 +115,7 @@ class RenderedModel:
     def _older_page(self, number: int) -> Page:
         view = view_older(self._reading, number, self._selected)
         path = addresses.older_page(view.model, number)
-        return self._templates.render("versions.html", path, view, **self._common())
+        return self._templates.render("versions", path, view, **self._common())
 
 
 def _select(reading: ModelReading, selection: Selection) -> frozenset[str]:
@@ -130,10 +131,9 @@ def _render_card(text: str | None, path: str = "CARD.md") -> RenderedCard | None
     """A card as safe HTML; None for no card."""
     if text is None or not text.strip():
         return None
-    try:
+    with package_of_extra("the catalog site", "site"):
         from registry_tool.web.pages.cards import render_card
-    except ModuleNotFoundError:
-        return None  # until the module is merged
+
     card = render_card(text, path=path)
     return RenderedCard(Markup(card.html), card.note)  # noqa: S704 - sanitised by nh3
 
