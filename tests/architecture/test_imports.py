@@ -95,6 +95,7 @@ HOMES = {
     "markupsafe": {"web/pages/"},
     "markdown_it": {"web/pages/cards.py"},
     "nh3": {"web/pages/cards.py"},
+    "pyarrow": {"server/kolena/parquet.py"},
     "ruamel": {"manifests/yaml/", "scanning/documents.py"},
 }
 
