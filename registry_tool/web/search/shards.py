@@ -8,32 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from registry_tool.catalog.search.query import FILTERS, MODEL_STATES, VERSION_FILTERS, VERSION_STATES
+from registry_tool.catalog.search.query import (
+    FILTERS,
+    MODEL_STATES,
+    VERSION_FILTERS,
+    VERSION_STATES,
+)
 from registry_tool.manifests.fields import LISTED_VERSION, MODEL_FIELDS
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
 from registry_tool.web.pages.environment import load_templates
 from registry_tool.web.pages.files import Page, SiteFile
-from registry_tool.web.views.source import PageSource
+from registry_tool.web.views.search import view_search
 
-__all__ = ["SEARCH", "SearchIndex", "SearchPageView", "build_index", "render_search"]
+__all__ = ["SEARCH", "SearchIndex", "build_index", "render_search"]
 
 SEARCH: Final = "search/index.html"
 # With more namespaces than this, some share a shard: a page asks for all shards at once.
 _SHARDS: Final = 64
 _CASED: Final = 0x20000  # no writing beyond has upper and lower case
-_EXAMPLES: Final = (
-    ("language", "in the name, task, description, labels or metadata"),
-    ("label:edge accuracy>=0.9", "both: the label, and the last value of the metric"),
-    ("alias:production framework:onnx", "what an alias points to"),
-    ("owner:@acme/speech state:deprecated", "by owner and state"),
-    ('"F1 (macro)">=0.8', "quotes around text with spaces"),
-)
 
 
 @dataclass(frozen=True)
@@ -47,21 +45,6 @@ class SearchIndex:
 
     manifest: str
     files: tuple[SiteFile, ...]
-
-
-@dataclass(frozen=True)
-class SearchPageView:
-    """The search page.
-
-    Attributes:
-        manifest: The path of the manifest of the shards, from the root of the site.
-        filters: The words before the colon of a filter.
-        examples: Queries, and what they find.
-    """
-
-    manifest: str
-    filters: tuple[str, ...]
-    examples: tuple[tuple[str, str], ...]
 
 
 def build_index(columns: Mapping[str, bytes]) -> SearchIndex:
@@ -80,11 +63,11 @@ def build_index(columns: Mapping[str, bytes]) -> SearchIndex:
     for name in names:
         bodies.setdefault(places[name.namespace], []).append(columns[str(name)])
     shards = {n: _name_file(b"[" + b",\n".join(found) + b"]\n") for n, found in bodies.items()}
-    listed = [
+    listed: list[JSON] = [
         {"file": shard.path.rpartition("/")[2], "namespaces": [*members[n]]}
         for n, shard in sorted(shards.items())
     ]
-    manifest = _name_file(_write({**describe_language(), "shards": [*listed]}))
+    manifest = _name_file(_write({**describe_language(), "shards": listed}))
     return SearchIndex(manifest.path, (manifest, *shards.values()))
 
 
@@ -136,8 +119,13 @@ def _list_folds() -> Iterator[JSON]:
         yield [*run]
 
 
-def render_search(source: PageSource, index: SearchIndex) -> Iterable[Page | SiteFile]:
-    """The search page, and the files that it loads."""
-    view = SearchPageView(index.manifest, FILTERS, _EXAMPLES)
-    yield load_templates().render("search.html", SEARCH, view, site=source.name)
+def render_search(site: str, index: SearchIndex) -> Iterator[Page | SiteFile]:
+    """The search page, and the files that it loads.
+
+    Args:
+        site: The registry's name.
+        index: What the page searches.
+    """
+    view = view_search(index.manifest)
+    yield load_templates().render("search", SEARCH, view, site=site)
     yield from index.files
