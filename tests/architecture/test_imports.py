@@ -93,6 +93,9 @@ HOMES = {
     "google": {"server/rpc/", "server/modelbox/"},
     "jinja2": {"web/pages/"},
     "markupsafe": {"web/pages/"},
+    "markdown_it": {"web/pages/cards.py"},
+    "nh3": {"web/pages/cards.py"},
+    "pyarrow": {"server/kolena/parquet.py"},
     "ruamel": {"manifests/yaml/", "scanning/documents.py"},
 }
 
