@@ -51,6 +51,7 @@ PROTOCOLS: Final[tuple[Protocol, ...]] = (
     Protocol(
         "modelbox", "ModelBox", "registry_tool.server.modelbox", "serve-modelbox", is_rpc=True
     ),
+    Protocol("mlsteam", "MLSteam", "registry_tool.server.mlsteam"),
 )
 """In the order in which they are printed. Their prefixes are disjoint."""
 RPC_PORT: Final = 8085
