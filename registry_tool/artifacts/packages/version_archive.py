@@ -14,7 +14,7 @@ from registry_tool.artifacts.packages.mlarchive import (
     is_package,
     order_files,
 )
-from registry_tool.artifacts.packages.zip_stream import ArchivedFile, stream_zip
+from registry_tool.artifacts.packages.zip_stream import ArchivedFile, read_pieces, stream_zip
 from registry_tool.errors import NotFoundError, RefusedError
 from registry_tool.manifests.data import Data, records, text
 
@@ -43,7 +43,9 @@ class Archive(NamedTuple):
     compress: bool = False
 
     def stream(self) -> Iterator[bytes]:
-        """The bytes of what is packed."""
+        """The bytes of the archive, in pieces."""
+        if self.whole is not None:
+            return read_pieces(self.whole)
         return stream_zip(self.files, compress=self.compress)
 
 

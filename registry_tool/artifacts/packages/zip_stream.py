@@ -13,7 +13,7 @@ from typing import IO, Final, NamedTuple, cast
 
 from registry_tool.artifacts.filesystem import on_disk
 
-__all__ = ["ArchivedFile", "stream_zip"]
+__all__ = ["ArchivedFile", "read_pieces", "stream_zip"]
 
 _PIECE: Final = 1 << 20
 _TIME: Final = (1980, 1, 1, 0, 0, 0)  # the first that the format has
@@ -57,7 +57,12 @@ class _Sink:
         return whole
 
 
-def _read(content: Path | bytes) -> Iterator[bytes]:
+def read_pieces(content: Path | bytes) -> Iterator[bytes]:
+    """The bytes of a file, in pieces of 1 MiB.
+
+    Raises:
+        OperationalError: It cannot be read.
+    """
     if isinstance(content, bytes):
         yield content
         return
@@ -84,7 +89,7 @@ def stream_zip(files: Iterable[ArchivedFile], *, compress: bool) -> Iterator[byt
             info.compress_type, info.external_attr = kind, _MODE << 16
             info.file_size = one.size  # which decides whether it has 64-bit sizes
             with archive.open(info, "w") as target:
-                for piece in _read(one.content):
+                for piece in read_pieces(one.content):
                     target.write(piece)
                     if sink.size >= _PIECE:
                         yield sink.take()

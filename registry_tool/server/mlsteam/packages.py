@@ -15,7 +15,7 @@ from registry_tool.artifacts.packages.version_archive import (
 from registry_tool.errors import ForbiddenError, NotFoundError, RefusedError
 from registry_tool.live.records import VersionRecord
 from registry_tool.manifests.data import records
-from registry_tool.server.files.version_files import is_served
+from registry_tool.server.files.version_files import advise_decryption, is_encrypted, is_served
 
 if TYPE_CHECKING:
     from registry_tool.server.service import Service
@@ -47,7 +47,7 @@ class NamedArchive(NamedTuple):
 
 def find_kind(version: VersionRecord) -> VersionKind:
     """What a version is: from its record alone."""
-    if "encryption" in version.data:
+    if is_encrypted(version):
         return ENCRYPTED
     return PLAIN if find_package(records(version.data, "artifacts")) is None else PACKAGED
 
@@ -65,7 +65,7 @@ def check_downloadable(version: VersionRecord) -> None:
     if find_kind(version) == ENCRYPTED:
         raise ForbiddenError(
             f"{named} is encrypted, and this server has no key for it",
-            remedy=f"in a clone of the registry: registry decrypt {named} -o DIR",
+            remedy=advise_decryption(version),
         )
     if not list_stored(records(version.data, "artifacts")):
         raise NotFoundError(f"{named} has no stored files")
