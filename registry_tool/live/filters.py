@@ -29,6 +29,7 @@ __all__ = [
     "Or",
     "Predicate",
     "Scalar",
+    "compare_scalar",
     "compile_filter",
     "find_candidates",
     "match_pattern",
@@ -145,8 +146,8 @@ def _is_ordered(value: Scalar, comparator: str, wanted: Scalar) -> bool:
     return left is not None and right is not None and _ORDERINGS[comparator](left, right)
 
 
-def _test(comparison: FilterTerm) -> Callable[[Scalar], bool]:
-    comparator, values = comparison.operator, comparison.values
+def compare_scalar(comparator: Operator, *values: Scalar) -> Callable[[Scalar], bool]:
+    """A function that compares a value with others; more than one for ``IN`` and ``NOT IN`` only."""
     wanted = values[0] if values else ""
     match comparator:
         case "=":
@@ -171,7 +172,8 @@ def compile_filter(expression: Expression, columns: FilterColumns) -> Predicate:
         FilterError: It names a field that the object does not have.
     """
     if isinstance(expression, FilterTerm):
-        value, test, absent = columns(expression.field).value, _test(expression), expression.absent
+        value, absent = columns(expression.field).value, expression.absent
+        test = compare_scalar(expression.operator, *expression.values)
 
         def compare(record: Record) -> bool:
             found = value(record)

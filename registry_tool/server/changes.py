@@ -94,6 +94,22 @@ class ChangeWriter:
         """
         return await self._write(request, namespace, edit, *scopes, subject=subject)
 
+    async def rehearse(
+        self, request: Request, namespace: str, edits: Sequence[Edit], *scopes: Scope
+    ) -> None:
+        """Make the changes of a request and check them, each on the one before, without writing them.
+
+        Raises:
+            RegistryError: One would be refused; as ``write``.
+        """
+        who = current_subject(request)
+        for scope in scopes or ("write",):
+            self._service.require(who, scope, namespace)
+        author, may_review = Person(who.name, who.email), who.may("review", namespace)
+        asked = [WriteRequest(edit, author, api=self._api, may_review=may_review) for edit in edits]
+        if asked:
+            await self._service.rehearse(asked)
+
     async def _write(
         self, request: Request, namespace: str, edit: Edit, *scopes: Scope,
         key: str = "", content: str = "", subject: Subject | None = None, about: ModelName | None = None,

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.api.registry import Registry, open_registry
-from registry_tool.errors import ForbiddenError, GitError, NotFoundError, UsageError
+from registry_tool.errors import (
+    ForbiddenError,
+    GitError,
+    NotFoundError,
+    UsageError,
+)
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
-from registry_tool.live.follow import LeftLine, LiveCatalog
+from registry_tool.live.follow import LiveCatalog
 from registry_tool.live.ids import BRANCH_START
 from registry_tool.live.uuids import UuidIndex
 from registry_tool.manifests.data import text
@@ -22,9 +27,10 @@ from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
 from registry_tool.server.http.kept_answers import KeptAnswers
 from registry_tool.server.late_writer import LateWriter
+from registry_tool.server.left_line import allow_restoring, describe_left_line
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals
-from registry_tool.server.pushes import CheckedPushes
+from registry_tool.server.pushes import CheckedPushes, begin_checking, report_moves
 from registry_tool.server.views import SubjectView
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
 
@@ -222,15 +228,27 @@ class Service:
         Raises:
             RegistryError: As ``Writer.submit``; a replica refuses every change.
         """
-        if self._writer is None:
-            where = self.options.writer_url
-            raise ForbiddenError(_NO_WRITER, remedy=f"write to {where}" if where else "")
-        made = self._writer.begin()
-        writer = made.result() if made.done() else await asyncio.wrap_future(made)
+        writer = await self._find_writer()
         written = await asyncio.wrap_future(writer.submit(request))
         if written.proposed and self._proposals is not None:
             self._proposals.note(written.branch, written.notes)
         return written
+
+    async def _find_writer(self) -> Writer:
+        if self._writer is None:
+            where = self.options.writer_url
+            raise ForbiddenError(_NO_WRITER, remedy=f"write to {where}" if where else "")
+        made = self._writer.begin()
+        return made.result() if made.done() else await asyncio.wrap_future(made)
+
+    async def rehearse(self, requests: Sequence[WriteRequest]) -> None:
+        """Make changes one after the other and check them, without writing them.
+
+        Raises:
+            RegistryError: One would be refused; as ``write``.
+        """
+        writer = await self._find_writer()
+        await asyncio.wrap_future(writer.rehearse(requests))
 
     def begin_writing(self) -> None:
         """Make the writer, before a client has to wait for it."""
@@ -245,7 +263,7 @@ class Service:
         reason = self.snapshot.problems.get(SERVE) or unfit
         found = [f"serve.yaml is not followed: {reason}"] if reason else []
         left = self.live.left_line
-        return found if left is None else [*found, _describe_left_line(left, self.branch)]
+        return found if left is None else [*found, describe_left_line(left, self.branch)]
 
     def keep_answer(
         self, scope: RequestScope, subject: Subject, snapshot: Snapshot, answer: Response
@@ -318,33 +336,6 @@ def _author(subject: Subject) -> Person:
     return Person(subject.name, subject.email)
 
 
-def _describe_left_line(left: LeftLine, branch: str) -> str:
-    """What a branch has left, what follows from it, and for a clone the commands that restore it."""
-    commit = left.commit[:12]
-    what = (
-        f"{branch} was merged into another branch and moved there, so {commit}, which was served, is not on its first-parent line;"
-        " ids and times of what came since may have changed"
-        if left.is_merged
-        else f"{branch} no longer contains {commit}, which was served; ids of removed objects may be used again"
-    )
-    return (
-        f"{what}; to restore it, in a clone: git fetch origin {branch} {left.commit} && git switch --detach {left.commit}"
-        f" && git merge --no-ff --no-edit origin/{branch} && git push origin HEAD:{branch}"
-    )
-
-
-def _check_moves(
-    writer: LateWriter | None, pushes: CheckedPushes
-) -> Callable[[Snapshot, Snapshot], None]:
-    """Has moves checked that no writer reports."""
-
-    def moved(former: Snapshot, new: Snapshot) -> None:
-        if former.commit and (writer is None or not writer.is_made):
-            pushes.take(former.commit, new.commit)
-
-    return moved
-
-
 def _move_live(
     live: LiveCatalog, branch: str, proposals: Proposals, pushes: CheckedPushes
 ) -> Callable[[Move], None]:
@@ -359,6 +350,7 @@ def _move_live(
         else:
             proposals.publish(move)
             live.advance(move.before, move.steps())
+            pushes.extend(move.before, move.after)
 
     return moved
 
@@ -411,7 +403,7 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         branch = head.removeprefix(BRANCHES)
         live = LiveCatalog(registry.repository, head, folder=cache_folder() / _CACHE)
         stack.callback(live.close)
-        pushes = CheckedPushes(Path(folder), lambda: live.snapshot.commit)
+        pushes = begin_checking(registry.repository, Path(folder), live, branch)
         stack.callback(pushes.close)
         proposals = _follow_proposals(registry, live, clone, stack)
         writer = None
@@ -422,7 +414,8 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
                 pushes=pushes, is_own_clone=clone is not None,
             )  # fmt: skip
             stack.callback(writer.close)
-        live.listen(_check_moves(writer, pushes))
+        live.listen(allow_restoring(live, git))
+        live.listen(report_moves(pushes, lambda: writer is not None and writer.is_made))
         live.start()
         proposals.start()
         if clone is not None:

@@ -77,6 +77,7 @@ class _Waiting(NamedTuple):
     request: WriteRequest
     future: Future[Written]
     refused_by: tuple[str, ...] = ()  # branches that lack what the request is about
+    rehearsed: tuple[WriteRequest, ...] = ()  # in order; then nothing is written
 
 
 class Writer:
@@ -189,17 +190,34 @@ class Writer:
             BusyError: Too many requests wait.
             WriterStoppedError: The writer is stopping.
         """
-        future: Future[Written] = Future()
+        return self._enqueue(_Waiting(request, Future()))
+
+    def rehearse(self, requests: Sequence[WriteRequest]) -> Future[Written]:
+        """Ask what would become of changes that are made one after the other; nothing is written.
+
+        Args:
+            requests: At least one; their keys do not count.
+
+        Returns:
+            The answer to the last one, without a commit. It raises what ``submit`` would raise for the first that would be
+            refused. One that would become a proposal is not refused.
+
+        Raises:
+            BusyError: As ``submit``.
+        """
+        return self._enqueue(_Waiting(requests[0], Future(), rehearsed=tuple(requests)))
+
+    def _enqueue(self, waiting: _Waiting) -> Future[Written]:
         with self._gate:
             if self._stopping or self._failure is not None:
                 raise WriterStoppedError("the server is stopping", remedy="retry in a few seconds")
             try:
-                self._queue.put_nowait(_Waiting(request, future))
+                self._queue.put_nowait(waiting)
             except queue.Full:
                 raise BusyError(
                     f"{self._queue.maxsize} changes are waiting", remedy="retry in a second"
                 ) from None
-        return future
+        return waiting.future
 
     def close(self) -> None:
         """Finish the train under way, refuse what still waits, and end."""
@@ -295,6 +313,9 @@ class Writer:
         groups: dict[str, list[_Waiting]] = {}
         for one in batch:
             attempt, name = Attempt(), ""
+            if one.rehearsed:
+                self._rehearse(one)
+                continue
             with attempt:
                 name = self._choose_branch(one.request)
             if attempt.error is None:
@@ -303,6 +324,24 @@ class Writer:
                 _fail([one], attempt.error)
         for name, group in groups.items():
             self._serve_branch(name, group)
+
+    def _rehearse(self, one: _Waiting) -> None:
+        attempt = Attempt()
+        with attempt:
+            name = self._choose_branch(one.request)
+            riders = self._branch(name).make(one.rehearsed).riders
+            if any(isinstance(rider.error, ReviewNeededError) for rider in riders):
+                self._yard.pool.forget_since()
+                name = self._proposals.choose(one.request.author)
+                riders = self._branch(name).make(one.rehearsed).riders
+            error = next((rider.error for rider in riders if rider.error is not None), None)
+            if error is not None:
+                raise error
+            last = riders[-1]._replace(made=None)
+            self._answer(one, last, self._branch(name), ())
+        self._yard.pool.forget_since()
+        if attempt.error is not None:
+            _fail([one], attempt.error)
 
     def _choose_branch(self, request: WriteRequest) -> str:
         """The branch that a request is written to first.

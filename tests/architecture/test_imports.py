@@ -91,6 +91,7 @@ HOMES = {
     "grpc_health": {"server/rpc/listener.py"},
     "grpc_reflection": {"server/rpc/listener.py"},
     "google": {"server/rpc/", "server/modelbox/"},
+    "pyarrow": {"server/kolena/parquet.py"},
     "ruamel": {"manifests/yaml/", "scanning/documents.py"},
 }
 

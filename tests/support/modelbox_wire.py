@@ -98,6 +98,17 @@ class ModelBoxWire:
         """One call with one message, from its fields; ``ask("ListModels", namespace="nlp")``."""
         return self.call(name, build(f"{name}Request", **fields))
 
+    def trailers(self, name: str, /, **fields: object) -> dict[str, str]:
+        """The trailing metadata of the answer to a call."""
+        call = self.channel.unary_unary(
+            f"/{SERVICE}/{name}",
+            request_serializer=message_class(f"{name}Request").SerializeToString,
+            response_deserializer=message_class(f"{name}Response").FromString,
+        )
+        request = build(f"{name}Request", **fields)
+        _, done = call.with_call(request, metadata=self._said, timeout=_SECONDS)
+        return {key: str(value) for key, value in done.trailing_metadata() or ()}
+
     def items(self, name: str, field: str, /, **fields: object) -> list[dict[str, JSON]]:
         """As ``get``, of a field with messages."""
         found = self.get(name, **fields).get(field, [])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
-from registry_tool.access.subjects import Subject
+from registry_tool.server.http.entity_tags import tag_reads
 from registry_tool.server.http.faces import (
     DeferredRoutes,
     Face,
@@ -26,8 +25,10 @@ from registry_tool.server.mlflow.reads import PROXY_PREFIX, ModelReads
 from registry_tool.server.service import Service
 
 if TYPE_CHECKING:
+    from registry_tool.access.subjects import Subject
     from registry_tool.server.mlflow.webhooks import WebhookCalls
     from registry_tool.server.mlflow.writes import ModelWrites
+    from registry_tool.server.views import SubjectView
 
 __all__ = ["build_face"]
 
@@ -47,29 +48,6 @@ _SERVER_INFO: Final = {
     "multipart_downloads_enabled": False,
     "trace_archival_enabled": False,
 }
-
-
-def _tagged(handler: Handler, reads: ModelReads, service: Service) -> Handler:
-    """A handler that reads: the answer follows from the URL, the commit and who asks, which is its ETag."""
-
-    async def answer(request: Request) -> Response:
-        lookup = reads.begin(request)
-        tag = _etag(lookup.view.mark, lookup.subject)
-        headers = {"ETag": tag, "Vary": "Authorization"}
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=headers)
-        response = await handler(request)
-        response.headers.update(headers)
-        service.keep_answer(request.scope, lookup.subject, lookup.snapshot, response)
-        return response
-
-    return answer
-
-
-@lru_cache(maxsize=256)
-def _etag(mark: str, subject: Subject) -> str:
-    said = f"{mark} {subject}".encode()
-    return f'"{hashlib.blake2b(said, digest_size=12).hexdigest()}"'
 
 
 async def _version(_: Request) -> Response:
@@ -149,10 +127,14 @@ def _build_routes(service: Service, make_calls: Callable[[], WebhookCalls]) -> l
         found = ArtifactProxy(service, reads).handlers()
         return [_make_route(f"{PROXY_PREFIX}/{path}", some) for path, some in found.items()]
 
+    def begin(request: Request) -> tuple[SubjectView, Subject]:
+        lookup = reads.begin(request)
+        return lookup.view, lookup.subject
+
     routes: list[BaseRoute] = []
     for path, handlers in _handlers(reads, defer_handlers(make_writes)).items():
         tagged = {
-            method: _tagged(handler, reads, service) if method == "get" else handler
+            method: tag_reads(handler, service, begin) if method == "get" else handler
             for method, handler in handlers.items()
         }
         routes.append(_make_route(f"{_PREFIX}/{path}", tagged))

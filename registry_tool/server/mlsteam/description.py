@@ -60,7 +60,7 @@ _CONFIRM: Final = {
 OPERATIONS: Final = (
     Operation("project", "listProject", "get", "projects", "The projects with a name, or all.", {"name": "PROJECT, or OWNER/PROJECT."}, answer="Project", is_list=True),
     Operation("project", "getProject", "get", "projects/{puuid}", "One project.", answer="Project"),
-    Operation("model", "listModel", "get", _MODELS, "The models of a project.", answer="Model", is_list=True),
+    Operation("model", "listModel", "get", _MODELS, "The models of a project, or the one with a name.", {"name": "The name of a model."}, answer="Model", is_list=True),
     Operation("model", "addModel", "post", _MODELS, "Add a model.", body="NewModel", answer="Model", status=201),
     Operation("model", "getModel", "get", _MODEL, "One model.", answer="Model"),
     Operation("model", "updateModel", "patch", _MODEL, "Change the name, description or metadata of a model.", body="ModelChange", answer="Model"),

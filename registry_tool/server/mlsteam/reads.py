@@ -49,10 +49,15 @@ class ProjectReads:
         )
 
     async def list_models(self, request: Request) -> Response:
-        """``listModel``: the models of a project, in the order of creation."""
-        lookup = self.lookup(request)
+        """``listModel``: the models of a project, or the one with a name, in the order of creation."""
+        lookup, name = self.lookup(request), request.query_params.get("name", "")
         project = lookup.project_with(request.path_params["puuid"])
-        return JsonResponse([render_model(lookup, one) for one in lookup.models(project)])
+        if name:
+            named = lookup.snapshot.model_shown(project.name, name)
+            found = [] if named is None else [named]
+        else:
+            found = [*lookup.models(project)]
+        return JsonResponse([render_model(lookup, one) for one in found])
 
     async def get_model(self, request: Request) -> Response:
         """``getModel``."""

@@ -41,6 +41,9 @@ class RpcCall:
         api: The protocol.
         limits: Of requests.
         request_id: The client's idempotency key; empty for none.
+
+    Attributes:
+        notes: What the trailing metadata of the answer tell, as headers do over HTTP: that a change was proposed.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class RpcCall:
         self.limits = limits
         self._request_id = request_id
         self._content = hashlib.sha256()
+        self.notes: dict[str, str] = {}
 
     def add_content(self, name: str, raw: bytes) -> None:
         """Take in what the client sent, so that a key which comes again with other content is noticed."""
@@ -80,7 +84,7 @@ class RpcCall:
         """
         self.require("write", namespace)
         subject = self.subject
-        return await self.service.write(
+        written = await self.service.write(
             WriteRequest(
                 edit,
                 Person(subject.name, subject.email),
@@ -91,6 +95,8 @@ class RpcCall:
                 about=about,
             )
         )
+        self.notes |= self.service.describe_proposal(written, subject)
+        return written
 
 
 class Frames(Protocol):

@@ -188,6 +188,7 @@ class RpcGuard:
             async with self._guarded(api, context):
                 call = await self._call(api, context)
                 found = await answer(call, self._request(rpc, call, raw))
+                _tell(call, context)
             return found.SerializeToString()
 
         return handle
@@ -201,6 +202,7 @@ class RpcGuard:
                 idle = self._limits.idle_seconds
                 with _Arriving(context, lambda raw: _parse(rpc.request, raw), idle) as frames:
                     found = await receive(call, frames)
+                _tell(call, context)
             return found.SerializeToString()
 
         return handle
@@ -272,6 +274,15 @@ class RpcGuard:
             self._open -= 1
             if not self._open:
                 self._idle.set()
+
+
+def _tell(call: RpcCall, context: Context) -> None:
+    """Send what was noted in the trailing metadata."""
+    if call.notes:
+        plain = {
+            key.lower(): one.encode("ascii", "backslashreplace") for key, one in call.notes.items()
+        }
+        context.set_trailing_metadata([(key, one.decode()) for key, one in plain.items()])
 
 
 class _TooManyError(BusyError):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from registry_tool.api.registry import open_registry
 from registry_tool.errors import NotFoundError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
@@ -24,12 +23,9 @@ from registry_tool.server.truefoundry.render import render_manifest, render_vers
 from registry_tool.server.truefoundry.repos import render_repo_manifest
 
 if TYPE_CHECKING:
-    from registry_tool.edits.changeset import Edit
-    from registry_tool.server.service import Service
-    from registry_tool.server.truefoundry.lookup import Lookup
     from registry_tool.server.truefoundry.reads import VersionReads
     from registry_tool.server.truefoundry.repos import RepoCalls
-    from registry_tool.server.truefoundry.writes import Target, VersionWrites
+    from registry_tool.server.truefoundry.writes import VersionWrites
 
 __all__ = ["ApplyCalls"]
 
@@ -49,19 +45,15 @@ def _read_type(manifest: Mapping[str, JSON]) -> str:
 
 
 class ApplyCalls:
-    """The calls, over a service.
+    """The calls.
 
     Args:
-        service: The registry.
         reads: The calls that read.
         writes: The calls that write versions.
         repos: Those of ML repos.
     """
 
-    def __init__(
-        self, service: Service, reads: VersionReads, writes: VersionWrites, repos: RepoCalls
-    ) -> None:
-        self._service = service
+    def __init__(self, reads: VersionReads, writes: VersionWrites, repos: RepoCalls) -> None:
         self._reads = reads
         self._writes = writes
         self._repos = repos
@@ -77,7 +69,7 @@ class ApplyCalls:
         if target.version is not None:
             said = {"action": "UPDATE", "existingManifest": render_manifest(lookup, target.version)}
         if body.dry_run:
-            self._rehearse(lookup, target)
+            await self._writes.rehearse(request, lookup, target)
             return JsonResponse(said)
         reference = await self._writes.put(request, lookup, target)
         lookup = self._reads.lookup(request)
@@ -95,19 +87,6 @@ class ApplyCalls:
             said = {"action": "UPDATE", "existingManifest": render_repo_manifest(lookup, before)}
         data = await self._repos.put(request, body.given, is_dry=body.dry_run)
         return JsonResponse(said if body.dry_run else {**said, "data": data})
-
-    def _rehearse(self, lookup: Lookup, target: Target) -> None:
-        """Make the edits of a manifest without writing them; a model that does not exist counts as if it did.
-
-        Raises:
-            RegistryError: They would be refused.
-        """
-        self._service.require(lookup.subject, "write", target.namespace)
-        edits: list[Edit] = self._writes.rehearse(lookup, target)
-        source = self._service.registry.repository.source
-        with open_registry(source, ref=self._service.snapshot.commit) as registry:
-            for edit in edits:
-                edit(registry.catalog)
 
     async def delete(self, request: Request) -> Response:
         """``POST delete``."""

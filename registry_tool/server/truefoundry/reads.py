@@ -21,7 +21,10 @@ from registry_tool.server.truefoundry.names import name_model, parse_full_name
 from registry_tool.server.truefoundry.render import render_model, render_version, version_alias
 
 if TYPE_CHECKING:
+    from registry_tool.access.subjects import Subject
+    from registry_tool.live.snapshot import Snapshot
     from registry_tool.server.service import Service
+    from registry_tool.server.views import SubjectView
 
 __all__ = ["Page", "VersionReads", "answer_list", "read_page"]
 
@@ -92,10 +95,18 @@ class VersionReads:
         self._service = service
 
     def lookup(self, request: Request) -> Lookup:
-        """What one request is answered from."""
+        """What one request is answered from: the state now, or for a request that only reads that of its beginning."""
         service, subject = self._service, current_subject(request)
-        snapshot = service.snapshot_for(subject)
+        begun: Snapshot | None = request.scope["state"].get(API)
+        snapshot = service.snapshot_for(subject) if begun is None else begun
         return Lookup(service, snapshot, subject, service.writing_namespace(API))
+
+    def begin(self, request: Request) -> tuple[SubjectView, Subject]:
+        """The state that a request which only reads is answered from, until its end, and who makes it."""
+        subject = current_subject(request)
+        view = self._service.view_for(subject)
+        request.scope["state"][API] = view.snapshot
+        return view, subject
 
     def namespace_for(self, lookup: Lookup, repo: str) -> str:
         """The namespace of an ML repo, also of one that does not exist yet; empty text is the writing namespace."""

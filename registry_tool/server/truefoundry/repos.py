@@ -115,10 +115,11 @@ class RepoCalls:
         repo = lookup.find_repo(name) or _new_repo(name)
         lookup.service.require(lookup.subject, "write", repo.name)
         kept = {k: v for k, v in given.items() if k not in {"type", "name"}}
+        edit = _edit(lookup, repo, kept)
         if is_dry:
+            await self._changes.rehearse(request, repo.name, [edit])
             shown = render_repo(lookup, repo)
             return {**shown, "manifest": {**render_repo_manifest(lookup, repo), **kept}}
-        edit = _edit(lookup, repo, kept)
         await self._changes.write(request, repo.name, edit)
         lookup = self._reads.lookup(request)
         return render_repo(lookup, lookup.find_repo(name) or repo)

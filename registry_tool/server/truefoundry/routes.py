@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute
 
 from registry_tool.server.changes import ChangeWriter
+from registry_tool.server.http.entity_tags import tag_reads
 from registry_tool.server.http.faces import Handler, route, word_errors
 from registry_tool.server.truefoundry.addresses import PREFIXES, SIGNED_PATH
 from registry_tool.server.truefoundry.apply import ApplyCalls
@@ -32,18 +33,22 @@ def build_handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
     staging = StagingCalls(service, reads, changes, PREFIXES[0])
     writes, session = VersionWrites(service, reads, changes, staging), Session(service)
     repos = RepoCalls(reads, changes)
-    manifests = ApplyCalls(service, reads, writes, repos)
+    manifests = ApplyCalls(reads, writes, repos)
+
+    def read(handler: Handler) -> Handler:
+        return tag_reads(handler, service, reads.begin)
+
     return {
         "min-cli-version": {"get": session.get_oldest_release},
         "tenant-id": {"get": session.get_tenant},
         "session": {"get": session.get_session},
-        "model-versions": {"get": reads.list_versions, "put": writes.put_version},
+        "model-versions": {"get": read(reads.list_versions), "put": writes.put_version},
         "model-versions/tags": {"put": writes.put_tags},
-        "model-versions/{id}": {"get": reads.get_version, "delete": writes.delete_version},
-        "models": {"get": reads.list_models},
-        "models/{id}": {"get": reads.get_model},
-        "ml-repos": {"get": repos.list_repos, "put": repos.put_repo},
-        "ml-repos/{id}": {"get": repos.get_repo, "delete": repos.delete_repo},
+        "model-versions/{id}": {"get": read(reads.get_version), "delete": writes.delete_version},
+        "models": {"get": read(reads.list_models)},
+        "models/{id}": {"get": read(reads.get_model)},
+        "ml-repos": {"get": read(repos.list_repos), "put": repos.put_repo},
+        "ml-repos/{id}": {"get": read(repos.get_repo), "delete": repos.delete_repo},
         "artifact-versions/stage": {"post": staging.stage},
         "artifact-versions/mark-stage-failure": {"post": staging.mark_failed},
         "artifact-versions/signed-urls": {"post": staging.sign},
@@ -56,18 +61,20 @@ def build_handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
         },
         "apply": {"put": manifests.put},
         "delete": {"post": manifests.delete},
-        **_run_handlers(RunCalls(reads, changes)),
+        **_run_handlers(RunCalls(reads, changes), read),
     }
 
 
-def _run_handlers(runs: RunCalls) -> Mapping[str, Mapping[str, Handler]]:
+def _run_handlers(
+    runs: RunCalls, read: Callable[[Handler], Handler]
+) -> Mapping[str, Mapping[str, Handler]]:
     return {
         "runs": {"post": runs.create},
         "runs/search": {"post": runs.search},
-        "runs/{id}": {"get": runs.get, "put": runs.update, "delete": runs.delete},
+        "runs/{id}": {"get": read(runs.get), "put": runs.update, "delete": runs.delete},
         "runs/{id}/batch": {"post": runs.log_batch},
         "runs/{id}/metrics": {"post": runs.log_metric},
-        "runs/{id}/metrics/history": {"get": runs.get_history},
+        "runs/{id}/metrics/history": {"get": read(runs.get_history)},
         "runs/{id}/metrics/list": {"post": runs.list_histories},
         "runs/{id}/parameters": {"post": runs.log_param},
         "runs/{id}/tags": {"post": runs.set_tag},

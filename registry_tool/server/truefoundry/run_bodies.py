@@ -94,6 +94,8 @@ class SearchRunsBody(RequestBody):
     name: StrictStr | None = None
     fqn: StrictStr | None = None
     filter: StrictStr | None = None
+    order_by: Annotated[list[StrictStr], Field(max_length=_MOST)] | None = None
+    run_view_type: StrictStr | None = None
     max_results: Whole | None = None
     offset: Whole | None = None
     page_token: StrictStr | None = None

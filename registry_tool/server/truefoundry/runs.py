@@ -6,17 +6,19 @@ what is there, so a long series costs what it adds, and two processes that log t
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from registry_tool.edits.objects import ObjectName, edit_object, put_object
 from registry_tool.errors import RefusedError
+from registry_tool.live.filters import FilterError
 from registry_tool.live.ids import number_namespace
 from registry_tool.live.records import ObjectRecord
 from registry_tool.manifests.data import Data, member, records, text, whole
@@ -38,6 +40,13 @@ from registry_tool.server.truefoundry.run_bodies import (
     SearchRunsBody,
     UpdateRunBody,
 )
+from registry_tool.server.truefoundry.run_filters import (
+    RunValues,
+    matches_run,
+    parse_run_filter,
+    parse_run_order,
+    sort_runs,
+)
 
 if TYPE_CHECKING:
     from registry_tool.edits.changeset import Edit
@@ -50,6 +59,7 @@ _RUNNING: Final = "RUNNING"
 _STATUSES: Final = frozenset({_RUNNING, "SCHEDULED", "FINISHED", "FAILED", "KILLED"})
 _MOST_RUNS: Final = 1000
 _DONE: Final[Mapping[str, str]] = {}
+_T = TypeVar("_T")
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9-]+")
 
 
@@ -211,12 +221,10 @@ class RunCalls:
         return JsonResponse(_DONE)
 
     async def search(self, request: Request) -> Response:
-        """``POST runs/search``: the newest first."""
+        """``POST runs/search``: the newest first, unless the client orders them."""
         body = await read_body(request, SearchRunsBody)
-        if body.filter:
-            raise ManifestFieldError("filter", "this server does not filter runs; leave it out")
         lookup = self._reads.lookup(request)
-        found = sorted(_matching(lookup, body), key=lambda run: run.id, reverse=True)
+        found = await asyncio.to_thread(_search, lookup, body)
         start = body.offset or 0
         if body.page_token:
             if not (body.page_token.isascii() and body.page_token.isdecimal()):
@@ -327,6 +335,51 @@ def _free_name(lookup: Lookup, namespace: str, wanted: str) -> str:
         number += 1
         name = f"{wanted}-{number}"
     return name
+
+
+def _search(lookup: Lookup, body: SearchRunsBody) -> list[ObjectRecord]:
+    """The runs that a search is about, in its order.
+
+    Raises:
+        ManifestFieldError: The filter or the order is none.
+    """
+    terms = _parse("filter", lambda: parse_run_filter(body.filter or ""))
+    orders = _parse("order_by", lambda: parse_run_order(body.order_by or ()))
+    if (body.run_view_type or "").upper() == "DELETED_ONLY":
+        return []  # what is deleted is not shown by any protocol
+    found = sorted(_matching(lookup, body), key=lambda run: run.id, reverse=True)
+    asked = {one.entity for one in terms} | {one.entity for one in orders}
+    if not asked:
+        return found
+    read = _read_attributes if asked == {"attributes"} else _read_values
+    matches = matches_run(terms)
+    kept = [(values, run) for run in found if matches(values := read(lookup, run))]
+    return [run for _, run in sort_runs(kept, orders)]
+
+
+def _parse(field: str, parse: Callable[[], _T]) -> _T:
+    try:
+        return parse()
+    except FilterError as exc:
+        raise ManifestFieldError(field, str(exc)) from None
+
+
+def _read_attributes(lookup: Lookup, run: ObjectRecord) -> RunValues:
+    info = _render_info(lookup, run)
+    attributes = {key: value for key, value in info.items() if isinstance(value, str | int | float)}
+    return RunValues({}, {}, {}, attributes)
+
+
+def _read_values(lookup: Lookup, run: ObjectRecord) -> RunValues:
+    """What a run is filtered and ordered by."""
+    logged = _read_logged(lookup, run)
+    metrics = {text(one, "key"): one.get("value") for one in _latest(logged.metrics)}
+    return RunValues(
+        {key: value for key, value in metrics.items() if isinstance(value, int | float)},
+        {key: str(value) for key, value in logged.params.items()},
+        {key: str(value) for key, value in logged.tags.items()},
+        _read_attributes(lookup, run).attributes,
+    )
 
 
 def _matching(lookup: Lookup, body: SearchRunsBody) -> Iterator[ObjectRecord]:

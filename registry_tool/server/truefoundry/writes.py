@@ -57,7 +57,6 @@ if TYPE_CHECKING:
     from registry_tool.server.changes import ChangeWriter
     from registry_tool.server.service import Service
     from registry_tool.server.truefoundry.staging import StagedFiles, StagingCalls
-    from registry_tool.writer.request import Written
 
 __all__ = ["Target", "VersionWrites"]
 
@@ -96,11 +95,6 @@ class _Plan(NamedTuple):
     edit: Edit | None
     renamed: Edit | None
     moves_stage: bool
-
-    @property
-    def edits(self) -> list[Edit]:
-        """All of them, in their order."""
-        return [edit for edit in (self.edit, self.renamed) if edit is not None]
 
 
 class VersionWrites:
@@ -189,17 +183,24 @@ class VersionWrites:
             known=KnownVersions(lambda: self._service.snapshot_for(subject)),
         )
 
-    def rehearse(self, lookup: Lookup, target: Target) -> list[Edit]:
-        """The edits that ``put`` would write, for a dry run; those of a new version of a new model need the model first.
+    async def rehearse(self, request: Request, lookup: Lookup, target: Target) -> None:
+        """Make what ``put`` would write and check it, without writing it.
 
         Raises:
-            ManifestFieldError: A field of a sealed version would change.
+            RegistryError: It would be refused.
         """
+        scope: Scope = "write"
         if target.version is not None:
-            return self._plan(lookup, target, target.version, None).edits
-        if target.model is None:
-            return [self._add_model(lookup, target)]
-        return [self._add_version(lookup, target, None)]
+            staged = await self._take_new(lookup, target, target.version)
+            plan = self._plan(lookup, target, target.version, staged)
+            scope = "promote" if plan.moves_stage else scope
+            edits = self._list_edits(target.version, plan)
+        else:
+            staged = await self._staging.take(lookup, member(target.given, "source"))
+            edits = [self._add_version(lookup, target, staged)]
+            if target.model is None:
+                edits.insert(0, self._add_model(lookup, target))
+        await self._changes.rehearse(request, target.namespace, edits, scope)
 
     # --- edits
 
@@ -232,27 +233,36 @@ class VersionWrites:
     async def _edit(
         self, request: Request, lookup: Lookup, target: Target, version: VersionRecord
     ) -> None:
-        source = member(target.given, "source")
-        is_new = version.is_draft and source != member(render_manifest(lookup, version), "source")
-        staged = await self._staging.take(lookup, source) if is_new else None
+        staged = await self._take_new(lookup, target, version)
         plan = self._plan(lookup, target, version, staged)
         scope: Scope = "promote" if plan.moves_stage else "write"
-        if plan.renamed is not None and not version.is_draft:
-            # An edit and an alias in one commit are of two kinds, which a person would have to review.
-            await self._changes.write(request, target.namespace, plan.renamed, scope, step="alias")
-            edits = [] if plan.edit is None else [plan.edit]
-            await self._write_all(request, target.namespace, edits, "write")
-            return
-        message = f"Update {version.model}@{version.version} and seal it"
-        await self._write_all(request, target.namespace, plan.edits, scope, message)
+        edits = self._list_edits(version, plan)
+        for edit in edits[:-1]:
+            await self._changes.write(request, target.namespace, edit, scope, step="alias")
+        for edit in edits[-1:]:
+            needed: Scope = "write" if len(edits) > 1 else scope
+            await self._changes.write(request, target.namespace, edit, needed)
 
-    async def _write_all(
-        self, request: Request, namespace: str, edits: list[Edit], scope: Scope, message: str = ""
-    ) -> Written | None:
-        if not edits:
-            return None
-        edit = edits[0] if len(edits) == 1 else combine(edits, message)
-        return await self._changes.write(request, namespace, edit, scope)
+    async def _take_new(
+        self, lookup: Lookup, target: Target, version: VersionRecord
+    ) -> StagedFiles | None:
+        """The files of a draft's new source; None where the source stays as it is."""
+        source = member(target.given, "source")
+        is_new = version.is_draft and source != member(render_manifest(lookup, version), "source")
+        return await self._staging.take(lookup, source) if is_new else None
+
+    @staticmethod
+    def _list_edits(version: VersionRecord, plan: _Plan) -> list[Edit]:
+        """The changes that a plan is written as: each is a commit.
+
+        An edit and an alias of a sealed version in one commit are of two kinds, which a person would have to review.
+        """
+        edits = [edit for edit in (plan.edit, plan.renamed) if edit is not None]
+        if len(edits) < 2:  # noqa: PLR2004 (an edit and an alias)
+            return edits
+        if not version.is_draft:
+            return [*reversed(edits)]
+        return [combine(edits, f"Update {version.model}@{version.version} and seal it")]
 
     def _alias_change(
         self, lookup: Lookup, version: VersionRecord, before: Data, given: Data

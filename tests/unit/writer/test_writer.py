@@ -314,3 +314,21 @@ def test_a_name_that_was_removed_is_not_given_again(
     with Writer(repository) as writer, pytest.raises(RefusedByCheckError, match="existed before"):
         writer.submit(WriteRequest(version_edit(1, version="2"), ADA)).result(30)
     repository.close()
+
+
+def test_a_rehearsal_is_checked_and_leaves_no_trace(writer: Writer, bare: Path) -> None:
+    before = git(bare, "rev-parse", "main")
+    added, named = version_request(3), alias_request("edge", "3")
+    answer = writer.rehearse([added, named]).result(30)
+    assert (answer.commit, answer.proposed) == (None, False)
+    assert git(bare, "rev-parse", "main") == before
+    with pytest.raises(NotFoundError):
+        writer.rehearse([named]).result(30)
+    broken = WriteRequest(
+        files_edit({"models/nlp/lang-id/versions/3/version.yaml": b"a: b\n"}), ADA
+    )
+    with pytest.raises(RefusedByCheckError):
+        writer.rehearse([added, broken]).result(30)
+    written = writer.submit(added).result(30)
+    assert git(bare, "rev-parse", "main^") == before
+    assert written.commit == git(bare, "rev-parse", "main")

@@ -11,6 +11,7 @@ from support.manifests import registry_yaml
 from support.served_apps import ServedApp, serve_app
 
 from registry_tool.manifests.problems import JSON
+from registry_tool.server.service import ServiceOptions
 from registry_tool.server.truefoundry import build_face
 
 PREFIX: Final = "/api/ml/v1"
@@ -94,6 +95,39 @@ def test_t24_a_dry_run_answers_as_if_it_were_written(app: ServedApp) -> None:
     for bad in ({**named, "step": 3}, {**VERSION, "version_alias": "v1"}, {**VERSION, "name": "/"}):
         assert app.ask("PUT", "apply", {"manifest": bad, "dryRun": True}).status == 422
     assert app.service.snapshot.commit == before
+
+
+GATED: Final = """schema: registry/v1
+name: models
+stages:
+  vetted:
+    require:
+      - {metric: accuracy, min: 0.9}
+"""
+
+
+def test_t24_a_dry_run_is_checked_as_the_change_itself(make_registry: Callable[..., Path]) -> None:
+    folder = make_registry({"registry.yaml": GATED}, name="gated")
+    with serve_app(folder, build_face, prefix=PREFIX) as app:
+        before = app.service.snapshot.commit
+        gated: dict[str, JSON] = {**VERSION, "version_alias": "vetted"}
+        dry = app.ask("PUT", "apply", {"manifest": gated, "dryRun": True})
+        assert app.service.snapshot.commit == before
+        real = app.ask("PUT", "apply", {"manifest": gated})
+        assert (dry.status, dry.data) == (real.status, real.data)
+        assert dry.status == 422
+        assert "accuracy" in str(dry.data["message"])
+        good = app.ask("PUT", "apply", {"manifest": {**VERSION, "version_alias": "v1"}})
+        assert good.status == 200
+
+
+def test_t24_a_replica_refuses_a_dry_run_as_it_refuses_writes(app: ServedApp) -> None:
+    folder = app.service.registry.repository.source
+    options = ServiceOptions(read_only=True, writer_url="http://writer:8080")
+    with serve_app(Path(folder), build_face, prefix=PREFIX, options=options) as replica:
+        for manifest in (REPO, VERSION):
+            reply = replica.ask("PUT", "apply", {"manifest": manifest, "dryRun": True})
+            assert (reply.status, "http://writer:8080" in str(reply.data["message"])) == (403, True)
 
 
 def test_manifests_are_deleted_by_number_or_alias(app: ServedApp) -> None:

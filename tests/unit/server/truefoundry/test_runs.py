@@ -70,7 +70,6 @@ def test_a_run_is_made_updated_searched_and_deleted(app: ServedApp) -> None:
     assert names(name="first-2", ml_repo_name="speech") == ["first-2"]
     assert names(experiment_ids=[other]) == []
     assert names(max_results=1, page_token="1") == ["first"]
-    assert app.ask("POST", "runs/search", {"filter": "metrics.a > 1"}).status == 422
     assert ok(app.ask("DELETE", f"runs/{uuid}")) == {}
     assert app.ask("GET", f"runs/{uuid}").status == 404
     assert names() == ["first-2"]
@@ -147,3 +146,87 @@ def test_runs_of_other_namespaces_do_not_exist(make_registry: Callable[..., Path
         assert app.ask("POST", f"runs/{uuid}/tags", {"key": "a", "value": "b"}).status == 404
         manifest: JSON = {"type": "ml-repo", "name": "speech", "storage_integration_fqn": "a:b"}
         assert app.ask("PUT", "ml-repos", {"manifest": manifest}).status == 403
+
+
+def run_names(app: ServedApp, **query: JSON) -> list[JSON]:
+    found = ok(app.ask("POST", "runs/search", query))["runs"]
+    return [run["info"]["name"] for run in cast("list[dict[str, dict[str, JSON]]]", found)]
+
+
+@pytest.fixture
+def measured(app: ServedApp) -> ServedApp:
+    """Three runs: two with an accuracy, one with tags only."""
+    repo = make_repo(app)
+    for name, accuracy, model in (("one", 0.74, "LogisticRegression"), ("two", 0.8, "SVM")):
+        uuid = make_run(app, repo, name=name)["run_id"]
+        batch: JSON = {
+            "metrics": [{"key": "accuracy", "value": value, "step": step} for step, value in enumerate((0.99, accuracy))],
+            "params": [{"key": "model-type", "value": model}],
+            "tags": [{"key": "TFY_INTERNAL_JOB_RUN_NAME", "value": f"job-{name}"}],
+        }  # fmt: skip
+        ok(app.ask("POST", f"runs/{uuid}/batch", batch))
+    uuid = make_run(app, repo, name="three")["run_id"]
+    ok(app.ask("PUT", f"runs/{uuid}", {"status": "FAILED"}))
+    return app
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"filter": ""}, ["three", "two", "one"]),
+        ({"filter": "metrics.accuracy > 0.75"}, ["two"]),
+        ({"filter": "metric.accuracy <= .8"}, ["two", "one"]),
+        ({"filter": "metrics.accuracy > 0.7 and params.`model-type` = 'SVM'"}, ["two"]),
+        ({"filter": "params.\"model-type\" LIKE 'Log%'"}, ["one"]),
+        ({"filter": "tags.TFY_INTERNAL_JOB_RUN_NAME = 'job-one'"}, ["one"]),
+        ({"filter": "attributes.status = 'FAILED'"}, ["three"]),
+        ({"filter": "status != 'FAILED' AND name ILIKE 'T%'"}, ["two"]),
+        ({"filter": "params.absent = ''"}, []),
+        ({"order_by": ["metric.accuracy DESC"]}, ["two", "one", "three"]),
+        ({"order_by": ["metrics.accuracy", "name"]}, ["one", "two", "three"]),
+        ({"order_by": ["attribute.name ASC"]}, ["one", "three", "two"]),
+        ({"run_view_type": "DELETED_ONLY"}, []),
+    ],
+)
+def test_runs_are_filtered_and_ordered(
+    measured: ServedApp, given: dict[str, JSON], expected: list[str]
+) -> None:
+    assert run_names(measured, **given) == expected
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"filter": "metrics.accuracy"}, {"filter": "metrics.accuracy > 'a'"}, {"filter": "params.a > 1"},
+        {"filter": "metrics.a LIKE 1"}, {"filter": "files.a = 'b'"}, {"filter": "attributes.owner = 'b'"},
+        {"filter": "params.a = 'b' or params.a = 'c'"}, {"filter": "params.a = 'b"}, {"filter": "a = 'b'; DROP"},
+        {"filter": " AND ".join(["metrics.a > 1"] * 1001)}, {"filter": "and"}, {"filter": "metrics.a > 1 and"},
+        {"order_by": ["metrics.a SIDEWAYS"]}, {"order_by": [""]}, {"order_by": ["files.a"]},
+        {"filter": "(" * 1000}, {"filter": "x" * 200_000},
+    ],
+)  # fmt: skip
+def test_filters_that_are_none_are_refused_with_their_field(
+    app: ServedApp, given: dict[str, JSON]
+) -> None:
+    reply = app.ask("POST", "runs/search", given)
+    (field,) = given
+    assert (reply.status, str(reply.data["message"]).partition(": ")[0]) == (422, field)
+
+
+def test_reads_have_a_tag_and_change_with_the_registry(app: ServedApp) -> None:
+    repo = make_repo(app)
+    uuid = make_run(app, repo)["run_id"]
+    path = f"runs/{uuid}"
+    paths = (path, f"{path}/metrics/history?metric_key=a", "ml-repos", f"ml-repos/{repo}", "models", "model-versions")  # fmt: skip
+    for one in paths:
+        first = app.ask("GET", one)
+        tag = {"If-None-Match": first.headers["etag"]}
+        assert first.headers["vary"] == "Authorization"
+        again = app.ask("GET", one, headers=tag)
+        assert (again.status, again.headers["etag"]) == (304, first.headers["etag"])
+        assert app.ask("GET", one).data == first.data
+    before = app.ask("GET", path)
+    ok(app.ask("POST", f"{path}/tags", {"key": "a", "value": "b"}))
+    after = app.ask("GET", path, headers={"If-None-Match": before.headers["etag"]})
+    assert after.status == 200
+    assert after.data != before.data
