@@ -13,8 +13,11 @@ from registry_tool.server.mlsteam.lookup import Lookup
 from registry_tool.server.mlsteam.render import render_model, render_project, render_version
 
 if TYPE_CHECKING:
+    from registry_tool.access.subjects import Subject
     from registry_tool.live.records import ModelRecord, VersionRecord
+    from registry_tool.live.snapshot import Snapshot
     from registry_tool.server.service import Service
+    from registry_tool.server.views import SubjectView
 
 __all__ = ["ProjectReads"]
 
@@ -32,8 +35,16 @@ class ProjectReads:
     def lookup(self, request: Request) -> Lookup:
         """What one request is answered from."""
         service, subject = self._service, current_subject(request)
-        home = service.writing_namespace(API)
-        return Lookup(service, service.snapshot_for(subject), subject, home)
+        begun: Snapshot | None = request.scope["state"].get(API)
+        snapshot = service.snapshot_for(subject) if begun is None else begun
+        return Lookup(service, snapshot, subject, service.writing_namespace(API))
+
+    def begin(self, request: Request) -> tuple[SubjectView, Subject]:
+        """The state that a request which only reads is answered from, until its end, and who makes it."""
+        subject = current_subject(request)
+        view = self._service.view_for(subject)
+        request.scope["state"][API] = view.snapshot
+        return view, subject
 
     async def list_projects(self, request: Request) -> Response:
         """``listProject``: those with a name, or all."""

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from registry_tool.server.changes import ChangeWriter
+from registry_tool.server.http.entity_tags import tag_reads
 from registry_tool.server.http.faces import Handler, JsonResponse, route, word_errors
 from registry_tool.server.mlsteam.addresses import API, DESCRIPTION, PREFIX
 from registry_tool.server.mlsteam.description import OPERATIONS, describe_api
@@ -30,17 +31,21 @@ def _build_handlers(service: Service) -> Mapping[str, Handler]:
     reads = ProjectReads(service)
     downloads = DownloadCalls(service, reads)
     writes = ModelWrites(service, reads, ChangeWriter(service, API))
+
+    def read(handler: Handler) -> Handler:
+        return tag_reads(handler, service, reads.begin)
+
     return {
-        "listProject": reads.list_projects,
-        "getProject": reads.get_project,
-        "listModel": reads.list_models,
+        "listProject": read(reads.list_projects),
+        "getProject": read(reads.get_project),
+        "listModel": read(reads.list_models),
         "addModel": writes.add_model,
-        "getModel": reads.get_model,
+        "getModel": read(reads.get_model),
         "updateModel": writes.update_model,
         "deleteModel": writes.delete_model,
-        "listVersionModel": reads.list_versions,
+        "listVersionModel": read(reads.list_versions),
         "addVersionModel": writes.add_version,
-        "getVersionModel": reads.get_version,
+        "getVersionModel": read(reads.get_version),
         "deleteVersionModel": writes.delete_version,
         "prepareDownloadVersionModel": downloads.prepare,
         "downloadVersionModel": downloads.download,
