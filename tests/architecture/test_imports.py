@@ -91,11 +91,11 @@ HOMES = {
     "grpc_health": {"server/rpc/listener.py"},
     "grpc_reflection": {"server/rpc/listener.py"},
     "google": {"server/rpc/", "server/modelbox/"},
+    "pyarrow": {"server/kolena/parquet.py"},
     "jinja2": {"web/pages/"},
     "markupsafe": {"web/pages/"},
     "markdown_it": {"web/pages/cards.py"},
     "nh3": {"web/pages/cards.py"},
-    "pyarrow": {"server/kolena/parquet.py"},
     "ruamel": {"manifests/yaml/", "scanning/documents.py"},
 }
 

@@ -33,13 +33,17 @@ _SHOWN: Final = 120
 _REFERENCE: Final = re.compile(r"(?P<model>.+)@(?P<selector>[^@]+)", re.DOTALL)
 
 
-def _workflow(record: Record) -> Hashable:
-    """The workflow of a model, a test case or a suite."""
+def _read_workflow(record: Record) -> str:
+    """The workflow of a model, a test case or a suite; empty for none."""
     if isinstance(record, ObjectRecord):
-        return text(record.data, "workflow") or None
+        return text(record.data, "workflow")
     if isinstance(record, VersionRecord):
-        return text(member(record.file("wire.yaml"), API), "workflow") or None
-    return None
+        return text(member(record.file("wire.yaml"), API), "workflow")
+    return ""
+
+
+def _workflow(record: Record) -> Hashable:
+    return _read_workflow(record) or None
 
 
 class Lookup(NamedTuple):
@@ -91,7 +95,7 @@ class Lookup(NamedTuple):
     def choose_version(self, model: ModelRecord) -> VersionRecord | None:
         """The version that a model stands for; None where it has none."""
         versions = [*self.snapshot.versions(model)]
-        own = next((one for one in versions if _workflow(one) is not None), None)
+        own = next((one for one in versions if _read_workflow(one)), None)
         return own or max(versions, key=self.snapshot.number, default=None)
 
     def _select(self, model: ModelRecord, selector: str) -> VersionRecord | None:
@@ -124,7 +128,7 @@ class Lookup(NamedTuple):
         """The name that means this version, whatever is added to its model."""
         model = self.snapshot.model_with(version)
         name = write_bare_name(model, self.home)
-        is_own = _workflow(version) is not None and self.choose_version(model) == version
+        is_own = bool(_read_workflow(version)) and self.choose_version(model) == version
         return name if is_own else f"{name}@{version.shown}"
 
     def model_workflow(self, version: VersionRecord) -> str:
@@ -133,12 +137,12 @@ class Lookup(NamedTuple):
         A version of another protocol names none, and a client refuses a model of another workflow than its own: it is that of
         another version of its model, else its task, else the newest one.
         """
-        own = _workflow(version)
-        if own is not None:
-            return str(own)
+        own = _read_workflow(version)
+        if own:
+            return own
         model = self.snapshot.model_with(version)
-        siblings = (_workflow(one) for one in self.snapshot.versions(model))
-        found = next((str(one) for one in siblings if one is not None), "")
+        siblings = map(_read_workflow, self.snapshot.versions(model))
+        found = next(filter(None, siblings), "")
         task = text(model.data, "task")
         known = self._newest_workflow()
         return found or (task if task and (not known or self._knows(task)) else known)
@@ -152,7 +156,7 @@ class Lookup(NamedTuple):
             for number in reversed(self.snapshot.indexes.all_ids(f"{API}/{kind}")):
                 record = self.snapshot.record(number)
                 if record is not None and self.sees(record):
-                    return str(_workflow(record) or "")
+                    return _read_workflow(record)
         return ""
 
     def _of_workflow(self, kind: str, workflow: str) -> Iterator[Record]:
