@@ -208,7 +208,9 @@ def _measure(file: Any) -> int:
             f"the upload has {about.num_columns} columns; at most {_MOST_COLUMNS} are accepted"
         )
     groups = (about.row_group(number) for number in range(about.num_row_groups))
-    size: int = sum(g.column(n).total_uncompressed_size for g in groups for n in range(g.num_columns))
+    size: int = sum(
+        g.column(n).total_uncompressed_size for g in groups for n in range(g.num_columns)
+    )
     if about.num_rows > _MOST_ROWS:
         raise IncorrectUsageError(f"the upload has {about.num_rows} rows; at most {_MOST_ROWS} are accepted")  # fmt: skip
     if size > _MOST_BYTES:
