@@ -13,7 +13,7 @@ from registry_tool.api.registry import Registry, open_registry
 from registry_tool.errors import ForbiddenError, GitError, NotFoundError, UsageError
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
-from registry_tool.live.follow import LeftLine, LiveCatalog
+from registry_tool.live.follow import LiveCatalog
 from registry_tool.live.ids import BRANCH_START
 from registry_tool.live.uuids import UuidIndex
 from registry_tool.manifests.data import text
@@ -257,7 +257,7 @@ class Service:
         reason = self.snapshot.problems.get(SERVE) or unfit
         found = [f"serve.yaml is not followed: {reason}"] if reason else []
         left = self.live.left_line
-        return found if left is None else [*found, _describe_left_line(left, self.branch)]
+        return found if left is None else [*found, left.describe(self.branch)]
 
     def keep_answer(
         self, scope: RequestScope, subject: Subject, snapshot: Snapshot, answer: Response
@@ -328,21 +328,6 @@ def _prepare_live(live: LiveCatalog, branch: str) -> Callable[[Move], None]:
 
 def _author(subject: Subject) -> Person:
     return Person(subject.name, subject.email)
-
-
-def _describe_left_line(left: LeftLine, branch: str) -> str:
-    """What a branch has left, what follows from it, and for a clone the commands that restore it."""
-    commit = left.commit[:12]
-    what = (
-        f"{branch} was merged into another branch and moved there, so {commit}, which was served, is not on its first-parent line;"
-        " ids and times of what came since may have changed"
-        if left.is_merged
-        else f"{branch} no longer contains {commit}, which was served; ids of removed objects may be used again"
-    )
-    return (
-        f"{what}; to restore it, in a clone: git fetch origin {branch} {left.commit} && git switch --detach {left.commit}"
-        f" && git merge --no-ff --no-edit origin/{branch} && git push origin HEAD:{branch}"
-    )
 
 
 def _check_moves(
