@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
@@ -11,7 +11,7 @@ from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.edits.titles import check_title
 from registry_tool.errors import InvalidManifestError, NotFoundError, RefusedError
 from registry_tool.manifests.arguments import check_manifest
-from registry_tool.manifests.data import text
+from registry_tool.manifests.data import Data, member, text
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import Place
 from registry_tool.manifests.problems import JSON
@@ -20,7 +20,14 @@ from registry_tool.manifests.values import plain_fields
 from registry_tool.manifests.yaml.editor import GONE, edit_fields
 from registry_tool.manifests.yaml.writer import render
 
-__all__ = ["ObjectName", "edit_object", "find_object", "object_name", "put_object"]
+__all__ = [
+    "ObjectName",
+    "change_object",
+    "edit_object",
+    "find_object",
+    "object_name",
+    "put_object",
+]
 
 _DELETED: Final = "deleted"
 
@@ -155,5 +162,24 @@ def edit_object(
             return ChangeSet(f"{name} already has these values")
         source = edit_fields(found.source, old, fields, found.path)  # type: ignore[arg-type]  # GONE is one of its values
         return ChangeSet(f"Update {name}", {found.path: source})
+
+    return edit
+
+
+def change_object(name: ObjectName, change: Callable[[Data], Mapping[str, object]]) -> Edit:
+    """Change the data of an object, as it is when the change is made.
+
+    Args:
+        name: The object.
+        change: Returns all of its data.
+
+    The edit raises as that of ``edit_object``.
+    """
+
+    def edit(catalog: Catalog) -> ChangeSet:
+        found = find_object(catalog, name)
+        if found is None or found.data is None:
+            raise NotFoundError(f"the object {name} does not exist")
+        return edit_object(name, data=change(member(found.data, "data")))(catalog)
 
     return edit

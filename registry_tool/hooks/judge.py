@@ -6,6 +6,7 @@ any number of branches, so the number of checked branches and of reported lines 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -18,8 +19,8 @@ from registry_tool.checks.reports.text import finding_lines, summary
 from registry_tool.errors import MalformedTreeError, RefusedError
 from registry_tool.git.command import Git
 from registry_tool.git.history import FirstParentHistory, list_steps
-from registry_tool.git.refs import are_related
-from registry_tool.git.remote.ref_updates import Update
+from registry_tool.git.refs import are_related, is_ancestor
+from registry_tool.git.remote.ref_updates import RESTORE, Update
 from registry_tool.git.repository import Repository
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.manifests.problems import inert, one_line
@@ -36,11 +37,13 @@ __all__ = [
     "describe",
     "describe_findings",
     "keeps_line",
+    "restores_line",
     "select_relevant",
     "squash_command",
 ]
 
 MAX_BRANCHES: Final = 20
+_OID: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _ORDER: Final = ("refuse", "review", "warn")
 _FINDINGS = 10
 _LINES = 120
@@ -299,3 +302,27 @@ def keeps_line(git: Git, published: str, new: str) -> bool:
         GitError: Git cannot read the history.
     """
     return FirstParentHistory(git, new).holds(published)
+
+
+def restores_line(git: Git, published: str, new: str) -> bool:
+    """True where a push brings back the first-parent line that an earlier merge in the wrong order has left.
+
+    The published branch is then the second parent of a merge into the commit that was published before. No commit says which of
+    two parents was published first, so Git's setting ``registry.restore`` has to name that one.
+
+    Args:
+        git: The repository.
+        published: The full id of the commit that is published now.
+        new: The full id of the commit that the branch moves to.
+
+    Raises:
+        ShallowHistoryError: The clone is shallow and does not reach the commits.
+        GitError: Git cannot read the history.
+    """
+    former = git.config(RESTORE) or ""
+    return (
+        _OID.fullmatch(former) is not None
+        and is_ancestor(git, new, published)
+        and keeps_line(git, former, new)
+        and not keeps_line(git, former, published)
+    )

@@ -28,6 +28,7 @@ from registry_tool.hooks.judge import (
     describe,
     describe_findings,
     keeps_line,
+    restores_line,
     select_relevant,
     squash_command,
 )
@@ -84,7 +85,7 @@ def _is_aside(git: Git, published: str, new: str) -> bool:
     if not is_ancestor(git, new, published):
         return False  # a branch that is behind; the server decides
     try:
-        return not keeps_line(git, published, new)
+        return not (keeps_line(git, published, new) or restores_line(git, published, new))
     except ShallowHistoryError:
         return False
 

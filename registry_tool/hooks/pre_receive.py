@@ -26,8 +26,10 @@ from registry_tool.checks.findings import Report
 from registry_tool.checks.reports.text import summary
 from registry_tool.errors import MalformedTreeError, UsageError
 from registry_tool.git.command import Git
-from registry_tool.git.remote.ref_updates import BRANCHES, MOVED, REPLACEMENTS, Update
+from registry_tool.git.refs import is_ancestor
+from registry_tool.git.remote.ref_updates import BRANCHES, MOVED, REPLACEMENTS, RESTORE, Update
 from registry_tool.git.repository import Repository
+from registry_tool.git.revisions import find_commit
 from registry_tool.git.shallow import boundary
 from registry_tool.hooks.judge import (
     MAX_BRANCHES,
@@ -40,6 +42,7 @@ from registry_tool.hooks.judge import (
     describe,
     describe_findings,
     keeps_line,
+    restores_line,
     select_relevant,
     squash_command,
 )
@@ -136,11 +139,15 @@ def _rewound(git: Git, update: Update) -> Objection | None:
 
 
 def _aside(git: Git, update: Update) -> Objection | None:
-    if keeps_line(git, update.old, update.new):
+    if keeps_line(git, update.old, update.new) or restores_line(git, update.old, update.new):
         return None
+    remedy = f"{_rebase(update)}; or: git switch {update.shown}; git merge --no-ff BRANCH"
+    first = find_commit(git, f"{update.new}^1")
+    if first is not None and is_ancestor(git, update.old, first):
+        remedy += f"; if {first[:12]} was published before, and a merge took it off the line, on the server: git config {RESTORE} {first}"
     return Objection(
         f"{update.shown}: this merge has its parents in the wrong order: the published branch must be the first parent",
-        f"{_rebase(update)}; or: git switch {update.shown}; git merge --no-ff BRANCH",
+        remedy,
     )
 
 

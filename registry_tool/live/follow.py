@@ -46,20 +46,6 @@ class LeftLine(NamedTuple):
     commit: str
     is_merged: bool
 
-    def describe(self, branch: str) -> str:
-        """What a branch has left, what follows from it, and for a clone the commands that restore it."""
-        commit = self.commit[:12]
-        what = (
-            f"{branch} was merged into another branch and moved there, so {commit}, which was served, is not on its first-parent line;"
-            " ids and times of what came since may have changed"
-            if self.is_merged
-            else f"{branch} no longer contains {commit}, which was served; ids of removed objects may be used again"
-        )
-        return (
-            f"{what}; to restore it, in a clone: git fetch origin {branch} {self.commit} && git switch --detach {self.commit}"
-            f" && git merge --no-ff --no-edit origin/{branch} && git push origin HEAD:{branch}"
-        )
-
 
 def _now() -> int:
     return time.time_ns() // 1_000_000

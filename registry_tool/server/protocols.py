@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.access.authenticate import Authenticator, local_subject
 from registry_tool.access.tokens import TokenFile
-from registry_tool.errors import UsageError
+from registry_tool.errors import MissingPackageError, UsageError
+from registry_tool.installation import package_of_extra
 from registry_tool.server.limits import Limits, RateLimiter
 from registry_tool.server.rpc.companion import RpcCompanion
 from registry_tool.server.service import ServiceOptions, open_service
@@ -35,6 +37,7 @@ class Protocol(NamedTuple):
         module: Has ``build_face(service)``; of one over gRPC ``build_rpc_face(service, feed)``.
         extra: The extra of ``registry-tool`` whose packages it needs.
         is_rpc: True for one over gRPC.
+        packages: Of the extra, what one over HTTP imports with its first request: without them it is not served.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Protocol(NamedTuple):
     module: str
     extra: str = "serve"
     is_rpc: bool = False
+    packages: tuple[str, ...] = ()
 
 
 PROTOCOLS: Final[tuple[Protocol, ...]] = (
@@ -51,6 +55,10 @@ PROTOCOLS: Final[tuple[Protocol, ...]] = (
     Protocol(
         "modelbox", "ModelBox", "registry_tool.server.modelbox", "serve-modelbox", is_rpc=True
     ),
+    Protocol(
+        "kolena", "Kolena", "registry_tool.server.kolena", "serve-kolena", packages=("pyarrow",)
+    ),
+    Protocol("mlsteam", "MLSteam", "registry_tool.server.mlsteam"),
 )
 """In the order in which they are printed. Their prefixes are disjoint."""
 RPC_PORT: Final = 8085
@@ -108,8 +116,33 @@ class ServerOptions:
     service: ServiceOptions = field(default_factory=ServiceOptions)
 
 
-def _build_faces(service: Service, protocols: Sequence[Protocol]) -> list[Face]:
-    return [import_module(one.module).build_face(service) for one in protocols if not one.is_rpc]
+def _check_packages(protocol: Protocol) -> None:
+    """See that what a protocol imports later is installed; importing it would take too long for a start.
+
+    Raises:
+        MissingPackageError: It is not.
+    """
+    with package_of_extra(f"the protocol of {protocol.title}", protocol.extra):
+        for name in protocol.packages:
+            if find_spec(name) is None:
+                raise ModuleNotFoundError(name=name)
+
+
+def _build_faces(service: Service, options: ServerOptions) -> list[Face]:
+    """The faces of the protocols over HTTP; one whose packages are missing is left out, unless it is named."""
+    faces = []
+    for protocol in options.protocols:
+        if protocol.is_rpc:
+            continue
+        try:
+            _check_packages(protocol)
+        except MissingPackageError as exc:
+            if protocol.name in options.named:
+                raise
+            service.options.notify(f"{protocol.title} is not served: {exc.message}; {exc.remedy}")
+            continue
+        faces.append(import_module(protocol.module).build_face(service))
+    return faces
 
 
 def _build_companion(
@@ -206,7 +239,7 @@ def run_server(
         socket = bind(options.host, options.port)
         listener = Listener(socket, options.certificate, options.key, options.trust_proxy)
         service.public_url = options.public_url.rstrip("/") or listener.url
-        faces = _build_faces(service, options.protocols)
+        faces = _build_faces(service, options)
         feed, rates = open_feed(service), RateLimiter(options.limits.rate, options.limits.burst)
         rpc = _build_companion(service, options, authenticator, feed, rates)
         app = build_app(

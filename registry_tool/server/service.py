@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.api.registry import Registry, open_registry
-from registry_tool.errors import ForbiddenError, GitError, NotFoundError, UsageError
+from registry_tool.errors import (
+    ForbiddenError,
+    GitError,
+    NotFoundError,
+    UsageError,
+)
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
 from registry_tool.live.follow import LiveCatalog
@@ -22,9 +27,11 @@ from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
 from registry_tool.server.http.kept_answers import KeptAnswers
 from registry_tool.server.late_writer import LateWriter
+from registry_tool.server.left_line import allow_restoring, describe_left_line
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals
-from registry_tool.server.pushes import CheckedPushes
+from registry_tool.server.pushes import CheckedPushes, begin_checking, report_moves
+from registry_tool.server.state_files import StateFiles, find_state_folder
 from registry_tool.server.views import SubjectView
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
 
@@ -257,7 +264,7 @@ class Service:
         reason = self.snapshot.problems.get(SERVE) or unfit
         found = [f"serve.yaml is not followed: {reason}"] if reason else []
         left = self.live.left_line
-        return found if left is None else [*found, left.describe(self.branch)]
+        return found if left is None else [*found, describe_left_line(left, self.branch)]
 
     def keep_answer(
         self, scope: RequestScope, subject: Subject, snapshot: Snapshot, answer: Response
@@ -330,18 +337,6 @@ def _author(subject: Subject) -> Person:
     return Person(subject.name, subject.email)
 
 
-def _check_moves(
-    writer: LateWriter | None, pushes: CheckedPushes
-) -> Callable[[Snapshot, Snapshot], None]:
-    """Has moves checked that no writer reports."""
-
-    def moved(former: Snapshot, new: Snapshot) -> None:
-        if former.commit and (writer is None or not writer.is_made):
-            pushes.take(former.commit, new.commit)
-
-    return moved
-
-
 def _move_live(
     live: LiveCatalog, branch: str, proposals: Proposals, pushes: CheckedPushes
 ) -> Callable[[Move], None]:
@@ -356,6 +351,7 @@ def _move_live(
         else:
             proposals.publish(move)
             live.advance(move.before, move.steps())
+            pushes.extend(move.before, move.after)
 
     return moved
 
@@ -408,7 +404,7 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         branch = head.removeprefix(BRANCHES)
         live = LiveCatalog(registry.repository, head, folder=cache_folder() / _CACHE)
         stack.callback(live.close)
-        pushes = CheckedPushes(Path(folder), lambda: live.snapshot.commit)
+        pushes = begin_checking(registry.repository, Path(folder), live, branch)
         stack.callback(pushes.close)
         proposals = _follow_proposals(registry, live, clone, stack)
         writer = None
@@ -419,7 +415,8 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
                 pushes=pushes, is_own_clone=clone is not None,
             )  # fmt: skip
             stack.callback(writer.close)
-        live.listen(_check_moves(writer, pushes))
+        live.listen(allow_restoring(live, git))
+        live.listen(report_moves(pushes, lambda: writer is not None and writer.is_made))
         live.start()
         proposals.start()
         if clone is not None:
@@ -435,7 +432,8 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
 def _follow_proposals(
     registry: Registry, live: LiveCatalog, clone: OwnClone | None, stack: ExitStack
 ) -> Proposals:
-    proposals = Proposals(_open_again(registry, clone, stack), lambda: live.snapshot)
+    files = StateFiles(find_state_folder("proposals", registry.repository.git.git_dir))
+    proposals = Proposals(_open_again(registry, clone, stack), lambda: live.snapshot, files)
     stack.callback(proposals.close)
     live.listen(lambda _, new: proposals.published_moved(new))
     return proposals

@@ -43,6 +43,8 @@ class Mix:
         clone: A person's clone of what is served.
         times: Of answers in milliseconds, by kind of request, since they were last taken.
         failures: Answers that were errors, by kind, status and the beginning of the body.
+        answers: How many requests were answered, events apart.
+        most: After how many answers the load is over; 0 where time says so.
         created: How many versions were created.
         pushed: How many pushes were taken.
         unpaused: How many of them while all clients wrote.
@@ -56,6 +58,8 @@ class Mix:
     clone: Path
     times: dict[str, deque[float]] = field(default_factory=dict)
     failures: Counter[str] = field(default_factory=Counter)
+    answers: int = 0
+    most: int = 0
     created: int = 0
     pushed: int = 0
     unpaused: int = 0
@@ -66,6 +70,9 @@ class Mix:
     def note(self, kind: str, began: float) -> None:
         """Note an answer."""
         self.times[kind].append((time.perf_counter() - began) * 1e3)
+        self.answers += 1
+        if self.most and self.answers >= self.most:
+            self.is_over.set()
 
     def take_times(self) -> dict[str, list[float]]:
         """The times by kind since this was last called, sorted."""

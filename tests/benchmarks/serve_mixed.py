@@ -66,6 +66,12 @@ def _count(folder: Path, pattern: str) -> int:
     return sum(1 for _ in folder.glob(pattern))
 
 
+def measure_data(bare: Path) -> float:
+    """Megabytes of the files that are served: what a catalog has to keep, however it does."""
+    listed = _git(bare, "ls-tree", "-r", "--format=%(objectsize)", "main")
+    return sum(map(int, listed.split())) / 1e6
+
+
 def sample_server(running: Running, bare: Path) -> dict[str, float]:
     """What the server uses now."""
     process = Path("/proc") / str(running.process.pid)
@@ -86,6 +92,7 @@ def sample_server(running: Running, bare: Path) -> dict[str, float]:
         "loose": _count(git_files, "[0-9a-f][0-9a-f]/*"),
         "packs": _count(git_files, "pack/*.pack"),
         "git_mb": _size(bare) / 1e6,
+        "data_mb": measure_data(bare),
         "versions": int(str(described["versions"])),
         "commits": int(_git(bare, "rev-list", "--count", "--first-parent", "main")),
     }
@@ -140,15 +147,17 @@ def run_mix(
     """
     threads = list_clients(mix, pace)
     began = last = time.monotonic()
-    samples.add({"minute": 0, **sample_server(running, bare), **sample_answers(mix, 1), "failures": 0})  # fmt: skip
+    none = {"minute": 0.0, "answers": 0.0}
+    samples.add({**none, **sample_server(running, bare), **sample_answers(mix, 1), "failures": 0})
     for thread in threads:
         thread.start()
     try:
-        while last < began + minutes * 60:
+        while last < began + minutes * 60 and not mix.is_over.is_set():
             mix.is_over.wait(max(0.0, min(every, began + minutes * 60 - last)))
             seconds, last = time.monotonic() - last, time.monotonic()
             answers = sample_answers(mix, seconds)
-            spent = {"minute": (last - began) / 60, **sample_server(running, bare)}
+            done = {"minute": (last - began) / 60, "answers": mix.answers}
+            spent = {**done, **sample_server(running, bare)}
             samples.add({**spent, **answers, "failures": mix.failures.total()})
     finally:
         mix.is_over.set()
@@ -175,19 +184,23 @@ def compare_clones(bare: Path, place: Path) -> tuple[float, float]:
     return median(turn[0] for turn in turns), median(turn[1] for turn in turns)
 
 
-def _growth(lines: Sequence[dict[str, float]], settled: float) -> str:
-    first = next((line for line in lines if line["minute"] >= settled), lines[0])
-    last = lines[-1]
+def find_settled(lines: Sequence[dict[str, float]], settled: float) -> dict[str, float]:
+    """The first sample after a share of all answers, from which on memory is compared: ten minutes of an hour."""
+    return next(line for line in lines if line["answers"] >= settled * lines[-1]["answers"])
+
+
+def _growth(first: dict[str, float], last: dict[str, float]) -> str:
     return (
-        f"memory {first['rss_mb']:.0f} MB after {first['minute']:.0f} minutes with {first['versions']:.0f} versions and "
-        f"{first['commits']:.0f} commits, {last['rss_mb']:.0f} MB at the end with {last['versions']:.0f} and "
-        f"{last['commits']:.0f}: {last['rss_mb'] / first['rss_mb'] - 1:+.1%}"
+        f"memory {first['rss_mb']:.0f} MB after {first['answers']:.0f} answers ({first['minute']:.0f} minutes) with "
+        f"{first['versions']:.0f} versions, {first['commits']:.0f} commits and {first['data_mb']:.1f} MB of files; "
+        f"{last['rss_mb']:.0f} MB after {last['answers']:.0f} with {last['versions']:.0f}, {last['commits']:.0f} and "
+        f"{last['data_mb']:.1f} MB: {last['rss_mb'] / first['rss_mb'] - 1:+.1%}"
     )
 
 
 def report_mix(mix: Mix, lines: Sequence[dict[str, float]], settled: float) -> None:
     """Say what the hour came to."""
-    print(_growth(lines, settled))
+    print(_growth(find_settled(lines, settled), lines[-1]))
     print(
         f"at most {max(one['loose'] for one in lines):.0f} loose objects, {max(one['packs'] for one in lines):.0f} packs, "
         f"{max(one['open_files'] for one in lines):.0f} open files, {max(one['threads'] for one in lines):.0f} threads"
@@ -210,12 +223,32 @@ def check_events(running: Running, mix: Mix) -> None:
     print(f"the reader of events got each one once, in order: {'yes' if same else 'NO'}")
 
 
-def finish_mix(bare: Path, folder: Path, running: Running) -> None:
-    """What is left behind: a new server's memory, clones, and whether Git and the check are content."""
-    with our_server(bare, folder / "fresh") as fresh:
-        print(
-            f"memory of the server {running.megabytes} MB, of a new one over the same data {fresh.megabytes} MB"
-        )
+def compare_new_servers(
+    bare: Path, folder: Path, first: dict[str, float], last: dict[str, float]
+) -> None:
+    """Tell data from overhead: what the data of then and of now take in servers that have just read it."""
+    then = folder / "then.git"
+    _git(folder, "clone", "--quiet", "--bare", str(bare), str(then))
+    back = int(last["commits"] - first["commits"])
+    _git(then, "update-ref", "refs/heads/main", f"main~{back}")
+    found = []
+    for number, repository in enumerate((then, bare)):
+        place = folder / f"new-{number}"
+        place.mkdir()
+        with our_server(repository, place):
+            pass  # reads history once, and keeps what it came to
+        with our_server(repository, place) as new:
+            found.append(new.megabytes)
+    shutil.rmtree(then)
+    before, after = found
+    print(
+        f"memory of new servers over the data of then {before} MB, and of the end {after} MB: {after - before:+d} MB are data; "
+        f"overhead {first['rss_mb'] - before:.0f} MB then, {last['rss_mb'] - after:.0f} MB at the end"
+    )
+
+
+def finish_mix(bare: Path, folder: Path) -> None:
+    """What is left behind: clones, and whether Git and the check are content."""
     left, packed = compare_clones(bare, folder)
     print(f"clone {left:.2f} s, of the same after git gc {packed:.2f} s: {left / packed:.2f} x")
     _git(bare, "fsck", "--strict", "--no-dangling")
@@ -230,7 +263,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--every", type=float, default=60.0, help="seconds between two samples")
-    parser.add_argument("--settled", type=float, default=10.0, help="minutes after which memory is compared")  # fmt: skip
+    parser.add_argument("--requests", type=int, default=0, help="end after as many answers")
+    parser.add_argument("--settled", type=float, default=1 / 6, help="share of all answers after which memory is compared")  # fmt: skip
     parser.add_argument("--versions", type=int, default=10_000)
     parser.add_argument("--csv", type=Path, default=Path("mixed.csv"))
     parser.add_argument("--reads", type=float, default=60.0, help="a second; 0: as many as possible")  # fmt: skip
@@ -241,14 +275,15 @@ def main() -> None:
     pace = Pace(chosen.reads, chosen.searches, chosen.writes, chosen.clients)
     with tempfile.TemporaryDirectory() as name, chosen.csv.open("w", encoding="utf-8") as file:
         folder, samples = Path(name), Samples(file)
-        (folder / "fresh").mkdir()
         bare, clone = guarded_corpus(folder, chosen.versions)
         with our_server(bare, folder) as running:
-            mix = Mix(running.url, count_models(chosen.versions), clone)
+            mix = Mix(running.url, count_models(chosen.versions), clone, most=chosen.requests)
             run_mix(running, bare, mix, pace, samples, minutes=chosen.minutes, every=chosen.every)
             report_mix(mix, samples.lines, chosen.settled)
             check_events(running, mix)
-            finish_mix(bare, folder, running)
+        first = find_settled(samples.lines, chosen.settled)
+        compare_new_servers(bare, folder, first, samples.lines[-1])
+        finish_mix(bare, folder)
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def _server(command: Sequence[str | Path], port: int, path: str, log: Path) -> I
     with log.open("ab") as file:
         process = subprocess.Popen(
             command, stdout=file, stderr=file, start_new_session=True,
-            env={**os.environ, "XDG_CACHE_HOME": str(log.parent / "cache"), "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            env={**os.environ, "XDG_CACHE_HOME": str(log.parent / "cache"), "XDG_STATE_HOME": str(log.parent / "state"), "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         )  # fmt: skip
         try:
             _wait(port, path, process, log)

@@ -31,11 +31,13 @@ class Reply(NamedTuple):
         status: The HTTP status.
         data: The JSON of the body; the text where it is none.
         headers: The headers.
+        content: The bytes of the body.
     """
 
     status: int
     data: dict[str, JSON]
     headers: Mapping[str, str]
+    content: bytes = b""
 
 
 class ServedApp:
@@ -92,7 +94,7 @@ class ServedApp:
         found = asyncio.run(send())
         is_json = found.headers.get("content-type", "").startswith("application/json")
         data = found.json() if is_json and found.content else {"text": found.text}
-        return Reply(found.status_code, data, found.headers)
+        return Reply(found.status_code, data, found.headers, found.content)
 
 
 @contextmanager

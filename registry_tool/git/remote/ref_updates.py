@@ -17,6 +17,7 @@ __all__ = [
     "LOST_RACE",
     "MOVED",
     "REPLACEMENTS",
+    "RESTORE",
     "Update",
     "outgoing_updates",
     "received_updates",
@@ -24,6 +25,9 @@ __all__ = [
 
 BRANCHES: Final = "refs/heads/"
 REPLACEMENTS: Final = "refs/replace/"
+RESTORE: Final = "registry.restore"
+"""Git's setting with the full id of a commit that was published and that a merge took off the first-parent line."""
+
 # The hook's message when a branch moved during a push. Clients retry when they see its last words, which older servers
 # send too.
 LOST_RACE: Final = "was faster"

@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -58,6 +58,11 @@ class _Joined:
         self._file.close()
 
 
+def _check(path: Path, check: Callable[[IO[bytes]], None]) -> None:
+    with path.open("rb") as file:
+        check(file)
+
+
 def _sync(file: IO[bytes]) -> None:
     file.flush()
     os.fsync(file.fileno())
@@ -95,8 +100,16 @@ class PartStore:
             raise NotFoundError("this upload was completed or has expired; begin it again")
         return found
 
-    async def receive(self, request: Request, name: str, number: int) -> str:
+    async def receive(
+        self, request: Request, name: str, number: int, *, check: Callable[[IO[bytes]], None] | None = None
+    ) -> str:  # fmt: skip
         """Keep one part, which replaces an earlier one of its number; its MD5 in hexadecimal.
+
+        Args:
+            request: Its body is the part.
+            name: The upload.
+            number: The number of the part.
+            check: Refuses a part by its content: it is not kept where this raises. Called in a thread.
 
         Raises:
             NotFoundError: The upload does not exist.
@@ -109,12 +122,28 @@ class PartStore:
             with DigestedBytes(waiting.open("xb")) as received:
                 await receive_body(request, received)
                 await asyncio.to_thread(_sync, received.file)
+            if check is not None:
+                await asyncio.to_thread(_check, waiting, check)
             waiting.replace(place / f"{number}-{received.md5}")
         except OSError as exc:
             raise OperationalError(f"cannot write {place}: {exc.strerror}") from exc
         finally:
             waiting.unlink(missing_ok=True)
         return received.md5
+
+    def paths(self, name: str) -> list[Path]:
+        """The parts of an upload by their numbers, for an upload whose parts are files of their own.
+
+        Raises:
+            NotFoundError: The upload does not exist.
+        """
+        parts = [one for one in self._place(name).iterdir() if not one.name.startswith(".")]
+        return sorted(parts, key=lambda path: int(path.name.partition("-")[0]))
+
+    def drop(self, name: str) -> None:
+        """Delete an upload and its parts."""
+        if _NAME.fullmatch(name):
+            shutil.rmtree(self._folder / name, ignore_errors=True)
 
     @contextmanager
     def join(self, name: str, digests: Mapping[int, str]) -> Iterator[ByteReader]:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from registry_tool.access.authenticate import Authenticator
 from registry_tool.access.subjects import Subject
 from registry_tool.errors import RegistryError
 
@@ -23,6 +24,7 @@ __all__ = [
     "FixedPaths",
     "Handler",
     "JsonResponse",
+    "current_authenticator",
     "current_subject",
     "defer_handlers",
     "describe_missing",
@@ -97,6 +99,12 @@ class JsonResponse(Response):
     def render(self, content: object) -> bytes:
         """See ``Response``."""
         return content if isinstance(content, bytes) else orjson.dumps(content)
+
+
+def current_authenticator(request: Request) -> Authenticator:
+    """What finds the subject of a token that a client has in a body, to exchange it for another one."""
+    found: Authenticator = request.scope["state"]["authenticator"]
+    return found
 
 
 def current_subject(request: Request) -> Subject:

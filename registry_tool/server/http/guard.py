@@ -214,6 +214,7 @@ class Guard:
         is_signed = scope["path"].startswith(face.signed_paths or ("\0",))
         if is_signed or scope["path"] in face.open_paths:
             scope["state"]["subject"] = self._authenticator.anonymous
+            scope["state"]["authenticator"] = self._authenticator
             return None
         try:
             subject = self._authenticator.subject(headers.text(b"authorization"))

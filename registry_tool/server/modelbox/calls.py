@@ -17,6 +17,7 @@ from registry_tool.catalog.resolve import find_model as find_view
 from registry_tool.edits.annotations import annotate
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.edits.model_fields import update_model
+from registry_tool.edits.objects import ObjectName, change_object
 from registry_tool.errors import NotFoundError, UsageError
 from registry_tool.live.records import ModelRecord, ObjectRecord, VersionRecord
 from registry_tool.manifests.data import Data, member
@@ -44,7 +45,6 @@ from registry_tool.server.modelbox.files import list_files, show_file, track_fil
 from registry_tool.server.modelbox.objects import (
     GivenCheckpoint,
     GivenExperiment,
-    change_object,
     create_checkpoint,
     create_experiment,
     log_event,
@@ -328,7 +328,7 @@ def _lay_over(parent: Parent, given: dict[str, JSON]) -> Edit:
     def change(data: Data) -> dict[str, JSON]:
         return {**data, "metadata": {**member(data, "metadata"), **given}}
 
-    return change_object(record, change)
+    return change_object(ObjectName(record.api, record.kind, record.slug), change)
 
 
 async def _update_metadata(call: RpcCall, request: Message) -> Message:

@@ -14,6 +14,7 @@ from registry_tool.edits.annotations import add_evidence
 from registry_tool.edits.changeset import ChangeSet, Edit, combine
 from registry_tool.edits.drafts import DraftChanges, edit_draft
 from registry_tool.edits.models import extend_model
+from registry_tool.edits.objects import ObjectName, change_object
 from registry_tool.errors import NotFoundError, RefusedError, UsageError
 from registry_tool.live.records import ModelRecord, ObjectRecord, Record, VersionRecord
 from registry_tool.live.snapshot import Snapshot
@@ -30,7 +31,6 @@ from registry_tool.server.modelbox.entries import (
     show_entry,
     track_file,
 )
-from registry_tool.server.modelbox.objects import change_object
 from registry_tool.server.modelbox.parents import (
     API,
     CHECKPOINT,
@@ -238,7 +238,7 @@ def add_entry(parent: Parent, given: GivenFile, new: NewEntry, *, by: str) -> Ed
         entry, _ = new(list_names(entries))
         return {**data, "files": [*(dict(one) for one in entries), entry]}
 
-    return change_object(record, change)
+    return change_object(ObjectName(record.api, record.kind, record.slug), change)
 
 
 def _add_to_model(record: ModelRecord, given: GivenFile, new: NewEntry) -> Edit:

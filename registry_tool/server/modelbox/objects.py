@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.shown_names import find_forbidden
 from registry_tool.edits.changeset import ChangeSet, Edit
-from registry_tool.edits.objects import ObjectName, edit_object, find_object, put_object
+from registry_tool.edits.objects import ObjectName, find_object, put_object
 from registry_tool.edits.shown import NewNamespace, ensure_namespace
-from registry_tool.errors import NotFoundError
 from registry_tool.live.records import ObjectRecord
-from registry_tool.manifests.data import Data, member, records, text
+from registry_tool.manifests.data import member, records, text
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.modelbox.entries import GivenFile, find_equal_file, track_file
 from registry_tool.server.modelbox.parents import (
@@ -31,7 +30,6 @@ __all__ = [
     "GivenCheckpoint",
     "GivenEvent",
     "GivenExperiment",
-    "change_object",
     "create_checkpoint",
     "create_experiment",
     "log_event",
@@ -197,21 +195,3 @@ def log_event(about: str, namespace: str, given: GivenEvent) -> tuple[str, Edit]
     said = [given.name, given.source, str(given.wallclock), repr(sorted(given.metadata.items()))]
     slug = make_id(EVENT, about, *said)
     return slug, _create(EVENT, slug, title, fields)
-
-
-def change_object(record: ObjectRecord, change: Callable[[Data], Mapping[str, JSON]]) -> Edit:
-    """Change the data of an object, as it is when the change is made.
-
-    Args:
-        record: The object.
-        change: Returns its data.
-    """
-    name = ObjectName(record.api, record.kind, record.slug)
-
-    def edit(catalog: Catalog) -> ChangeSet:
-        found = find_object(catalog, name)
-        if found is None or found.data is None:
-            raise NotFoundError(f"not found: {record.kind} {record.slug}")
-        return edit_object(name, data=change(member(found.data, "data")))(catalog)
-
-    return edit

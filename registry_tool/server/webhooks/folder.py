@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry_tool.paths import state_folder
+from registry_tool.server.state_files import find_state_folder
 
 if TYPE_CHECKING:
     from registry_tool.server.service import Service
@@ -21,6 +20,4 @@ def find_folder(service: Service, api: str) -> Path:
         service: The registry.
         api: The protocol.
     """
-    place = str(service.registry.repository.git.git_dir.resolve())
-    key = hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()[:24]
-    return state_folder() / "webhooks" / key / api
+    return find_state_folder("webhooks", service.registry.repository.git.git_dir) / api

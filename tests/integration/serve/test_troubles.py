@@ -249,9 +249,7 @@ def test_a_merge_in_the_wrong_order_is_told_with_the_commands_that_restore_ids(
         git(tmp_path, "clone", "--quiet", str(bare), "mine")
         assert_works(server, [kubeflow], name="published")
         before = ask(server.port, kubeflow.read("published")).data["id"]
-        write_files(mine, {"models/cv/namespace.yaml": namespace_yaml()})
-        model = (mine / "models/nlp/lang-id/model.yaml").read_text()
-        write_files(mine, {"models/cv/mine/model.yaml": model})
+        write_files(mine, {"models/cv/namespace.yaml": namespace_yaml(), **model_files("cv/mine")})
         git(mine, "add", "--all")
         git(mine, "commit", "--quiet", "-m", "Mine")
         git(mine, "pull", "--quiet", "--no-rebase", "--no-edit")
@@ -260,6 +258,9 @@ def test_a_merge_in_the_wrong_order_is_told_with_the_commands_that_restore_ids(
         assert ask(server.port, kubeflow.read("published")).data["id"] != before
         (warning,) = cast("list[str]", _status(server)["warnings"])
         assert "is not on its first-parent line" in warning
+        for where in (["--server", str(bare)], []):
+            install = [sys.executable, "-m", "registry_tool", "hooks", "install", *where]
+            subprocess.run(install, cwd=mine, check=True, capture_output=True)
         commands = warning.partition("in a clone: ")[2]
         subprocess.run(commands, shell=True, cwd=mine, check=True, capture_output=True)
         _wait_until(lambda: not _status(server)["warnings"], "the restored line")

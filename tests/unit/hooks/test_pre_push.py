@@ -121,3 +121,18 @@ def test_what_is_published_stays_the_first_parent(clone: Path, tmp_path: Path) -
     git(clone, "merge", "-q", "--no-ff", "--no-edit", mine)
     good = Update("refs/heads/trunk", old, git(clone, "rev-parse", "HEAD"))
     assert not answer(clone, good).refused
+
+
+def test_a_merge_that_restores_the_line_is_pushed_where_the_setting_names_what_was_left(
+    clone: Path,
+) -> None:
+    former = git(clone, "rev-parse", "origin/trunk")
+    git(clone, "switch", "-q", "--detach", f"{former}~0")
+    mine = git(clone, "commit-tree", "-m", "Mine", f"{former}^{{tree}}")
+    left = git(clone, "commit-tree", "-m", "Wrong way", "-p", mine, "-p", former, f"{former}^{{tree}}")  # fmt: skip
+    git(clone, "update-ref", "refs/remotes/origin/trunk", left)
+    restored = git(clone, "commit-tree", "-m", "Restore", "-p", former, "-p", left, f"{former}^{{tree}}")  # fmt: skip
+    update = Update("refs/heads/trunk", left, restored)
+    assert "parents in the wrong order" in "\n".join(answer(clone, update).lines)
+    git(clone, "config", "registry.restore", former)
+    assert not answer(clone, update).refused

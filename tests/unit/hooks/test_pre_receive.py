@@ -225,3 +225,27 @@ def test_a_push_of_very_many_steps_is_made_in_parts(
         server.answer(Update(MAIN, server.tip, commits[-1]))
     assert caught.value.remedy.endswith(f"git push origin {commits[1]}:{MAIN}")
     assert not server.answer(Update(MAIN, server.tip, commits[1])).refused
+
+
+def _merge(server: Server, first: str, second: str) -> str:
+    tree = f"{second}^{{tree}}"
+    return git(server.bare, "commit-tree", "-m", "Merge", "-p", first, "-p", second, tree)
+
+
+def test_only_the_line_that_the_setting_names_is_restored(server: Server) -> None:
+    former = server.bring(GOOD)  # published; then a merge in the wrong order, past the hook
+    mine = git(server.bare, "commit-tree", "-m", "Mine", "-p", server.tip, f"{server.tip}^{{tree}}")
+    left = _merge(server, mine, former)
+    git(server.bare, "update-ref", MAIN, left)
+    restored = Update(MAIN, left, _merge(server, former, left))
+    assert f"git config registry.restore {former}" in server.refusal(restored)
+    for name in ("x", "0" * 40, left, mine, server.tip):
+        git(server.bare, "config", "registry.restore", name)
+        assert "parents in the wrong order" in server.refusal(restored)
+    git(server.bare, "config", "registry.restore", former)
+    assert not server.answer(restored).refused
+    without = Update(MAIN, left, former)  # rewound, not restored
+    assert "remove published commits" in server.refusal(without)
+    git(server.bare, "update-ref", MAIN, restored.new)
+    again = Update(MAIN, restored.new, _merge(server, left, restored.new))
+    assert "parents in the wrong order" in server.refusal(again)

@@ -18,6 +18,7 @@ from registry_tool.checks.findings import Finding, Report
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.pushes import CheckedPushes, PushFinding
 from registry_tool.server.service import Service, ServiceOptions, open_service
+from registry_tool.server.state_files import StateFiles
 
 ALIAS = "models/nlp/lang-id/aliases/staging.yaml"
 TO_NOWHERE = {ALIAS: alias_yaml("7")}
@@ -38,7 +39,10 @@ def start(work: Path) -> Iterator[Callable[..., CheckedPushes]]:
     with ExitStack() as stack:
 
         def make(*, again: float = 60.0) -> CheckedPushes:
-            found = CheckedPushes(work, lambda: git(work, "rev-parse", "HEAD"), again=again, rest=0)
+            found = CheckedPushes(
+                work, lambda: git(work, "rev-parse", "HEAD"),
+                again=again, rest=0, files=StateFiles(work.parent / "state"), branch="main",
+            )  # fmt: skip
             stack.callback(found.close)
             return found
 
@@ -63,7 +67,7 @@ def test_a_push_with_a_report_is_not_checked_twice(start: Callable[..., CheckedP
     pushes = start()
     pushes.take("a" * 40, "b" * 40, GOOD)
     assert (pushes.findings, pushes.is_checking) == ((), False)
-    pushes.take("a" * 40, "b" * 40, BAD)
+    pushes.take("b" * 40, "c" * 40, BAD)
     assert pushes.findings == (PushFinding(ALIAS, 3, "M203", "no such version"),)
     assert not pushes.is_checking
 
@@ -106,6 +110,99 @@ def test_a_check_without_an_answer_is_told(start: Callable[..., CheckedPushes], 
     _wait(lambda: not pushes.is_checking)
     assert not pushes.findings
     assert pushes.trouble == ""
+
+
+def _restart(start: Callable[..., CheckedPushes], *, is_known: bool = True) -> CheckedPushes:
+    pushes = start()
+    pushes.begin(lambda _: is_known)
+    _wait(lambda: not pushes.is_checking)
+    return pushes
+
+
+def test_what_was_pushed_while_no_server_ran_is_checked_by_the_next(
+    start: Callable[..., CheckedPushes], work: Path
+) -> None:
+    assert not _restart(start).findings  # what was there before the first server is taken as it is
+    _change(work, TO_NOWHERE)
+    first = _restart(start)
+    assert [one.path for one in first.findings] == [ALIAS]
+    first.close()
+    again = _restart(start)  # it is still wrong
+    assert [one.path for one in again.findings] == [ALIAS]
+    again.take(*_change(work, {ALIAS: alias_yaml("2")}), GOOD)
+    _wait(lambda: not again.is_checking)
+    again.close()
+    last = _restart(start)
+    assert not last.findings
+    assert last._thread is None  # nothing was left to check
+
+
+def test_commits_of_the_server_itself_are_not_checked_again(
+    start: Callable[..., CheckedPushes], work: Path
+) -> None:
+    pushes = _restart(start)
+    pushes.extend(*_change(work, {"notes.md": "x\n"}))
+    pushes.close()
+    assert _restart(start)._thread is None
+
+
+def test_a_push_that_no_one_reported_is_checked_with_the_servers_next_commit(
+    start: Callable[..., CheckedPushes], work: Path
+) -> None:
+    pushes = _restart(start)
+    _change(work, TO_NOWHERE)
+    pushes.extend(*_change(work, {"notes.md": "x\n"}))
+    _wait(lambda: pushes.findings)
+
+
+def test_a_server_that_was_killed_checks_from_where_it_had_last_remembered(
+    start: Callable[..., CheckedPushes], work: Path
+) -> None:
+    _restart(start)  # not closed
+    _change(work, {"notes.md": "x\n"})
+    _change(work, TO_NOWHERE)
+    assert [one.path for one in _restart(start).findings] == [ALIAS]
+
+
+def test_a_remembered_commit_that_is_gone_is_told_once(
+    start: Callable[..., CheckedPushes], work: Path
+) -> None:
+    _restart(start).close()
+    _change(work, TO_NOWHERE)
+    pushes = _restart(start, is_known=False)
+    assert "no longer has" in pushes.trouble
+    pushes.close()
+    assert _restart(start).trouble == ""
+
+
+def test_a_check_without_an_answer_is_made_again_by_the_next_server(
+    start: Callable[..., CheckedPushes], work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _restart(start).close()
+    _change(work, TO_NOWHERE)
+    with monkeypatch.context() as patch:
+        patch.setattr("registry_tool.server.pushes.sys.executable", "/bin/false")
+        failed = _restart(start)
+        assert failed.trouble
+        assert not failed.findings
+        failed.close()
+    assert _restart(start).findings
+
+
+@pytest.mark.parametrize("read_only", [True, False], ids=["replica", "writer"])
+def test_a_push_while_the_server_was_down_is_told_by_the_next(
+    work: Path, tmp_path: Path, *, read_only: bool
+) -> None:
+    bare = tmp_path / "bare.git"
+    with open_service(bare, ServiceOptions(read_only=read_only)):
+        pass
+    _change(work, TO_NOWHERE)
+    git(work, "push", "--quiet", "origin", "main")
+    with open_service(bare, ServiceOptions(read_only=read_only)) as service:
+        _wait(lambda: _refused(service))
+        (told,) = _refused(service)
+        assert isinstance(told, dict)
+        assert (told["path"], told["rule"]) == (ALIAS, "M203")
 
 
 def _refused(service: Service, subject: object = LOCAL) -> list[JSON]:
