@@ -11,6 +11,7 @@ from registry_tool.web.views.graph import LineageView, ModelLineageView
 from registry_tool.web.views.health import HealthView
 from registry_tool.web.views.home import HomeView
 from registry_tool.web.views.model import ModelPageView, OlderVersionsView
+from registry_tool.web.views.search import SearchPageView
 from registry_tool.web.views.tables import ModelsView, NamespaceView
 from registry_tool.web.views.timeline import TimelineView
 from registry_tool.web.views.version import VersionPageView
@@ -42,6 +43,7 @@ PAGE_KINDS: Final[Mapping[str, PageKind]] = MappingProxyType(
         "compare": PageKind("compare.html", CompareView),
         "lineage": PageKind("lineage.html", ModelLineageView),
         "lineages": PageKind("lineages.html", LineageView),
+        "search": PageKind("search.html", SearchPageView),
         "health": PageKind("health.html", HealthView),
         "about": PageKind("about.html", AboutView),
     }
