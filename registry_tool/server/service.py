@@ -482,6 +482,7 @@ def _prepare_writer(
             on_moved=_move_live(live, branch, proposals, pushes),
             latest=lambda: live.snapshot.line.last_time,
             find_identities=lambda commit, model: find_identities(live.snapshot, commit, model),
+            find_proposed=proposals.list_versions,
             notify=options.notify,
         )
 

@@ -101,7 +101,8 @@ class PartStore:
         return found
 
     async def receive(
-        self, request: Request, name: str, number: int, *, check: Callable[[IO[bytes]], None] | None = None
+        self, request: Request, name: str, number: int, *, most: int | None = None,
+        check: Callable[[IO[bytes]], None] | None = None,
     ) -> str:  # fmt: skip
         """Keep one part, which replaces an earlier one of its number; its MD5 in hexadecimal.
 
@@ -109,6 +110,7 @@ class PartStore:
             request: Its body is the part.
             name: The upload.
             number: The number of the part.
+            most: The maximum number of bytes; None where the request is limited elsewhere.
             check: Refuses a part by its content: it is not kept where this raises. Called in a thread.
 
         Raises:
@@ -119,7 +121,7 @@ class PartStore:
         place = self._place(name)
         waiting = place / f".{secrets.token_hex(4)}"
         try:
-            with DigestedBytes(waiting.open("xb")) as received:
+            with DigestedBytes(waiting.open("xb"), most=most) as received:
                 await receive_body(request, received)
                 await asyncio.to_thread(_sync, received.file)
             if check is not None:

@@ -27,7 +27,7 @@ from registry_tool.server.files.signed_addresses import Signer, UsedGrants
 from registry_tool.server.http.faces import JsonResponse, current_subject
 from registry_tool.server.kolena.addresses import PREFIX, SIGNED_PATH
 from registry_tool.server.kolena.lookup import API, Lookup, look_up
-from registry_tool.server.kolena.parquet import Column, Table, check_file, read_files
+from registry_tool.server.kolena.parquet import MOST_BYTES, Column, Table, check_file, read_files
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.hashing import Digest
@@ -92,7 +92,7 @@ class BulkCalls:
         grant = self._signer.verify(request.path_params["grant"], API, "part")
         load, _, number = grant.target.partition("/")
         with self._used.use(grant):
-            await self._parts.receive(request, load, int(number), check=check_file)
+            await self._parts.receive(request, load, int(number), most=MOST_BYTES, check=check_file)
         return Response()
 
     def list_chunks(self, load: str) -> list[Path]:

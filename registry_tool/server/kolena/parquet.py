@@ -1,32 +1,40 @@
 """Parquet files within bounds. This is the only module that imports pyarrow, whose types do not leave it.
 
-A file is described by its sender: columns, rows and sizes are compared with limits before anything is decoded. Text is read with
-its dictionary and unfolded only when its whole size is known, because a dictionary of one value stands for any number of rows.
+Columns, rows and sizes are compared with limits before anything is decoded: those of the footer, then those of the page headers,
+because a footer may lie. A dictionary of one long text stands for any number of rows, so a column is read in batches of as many
+rows as are bounded by the size of its dictionary, until the limit is reached.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, Literal, NamedTuple
 
 from registry_tool.installation import package_of_extra
 from registry_tool.server.kolena.errors import IncorrectUsageError
+from registry_tool.server.kolena.page_headers import list_pages
 
 with package_of_extra("the protocol of Kolena", "serve-kolena"):
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-__all__ = ["Column", "Table", "check_file", "read_files"]
+__all__ = ["MOST_BYTES", "Column", "Table", "check_file", "read_files"]
 
 Value = str | int | bool | None
 
 _MOST_COLUMNS: Final = 64
 _MOST_ROWS: Final = 10_000_000
-_MOST_BYTES: Final = 2 << 30  # of all columns, decoded: as much as the client sends at once
+MOST_BYTES: Final = 2 << 30
+"""The maximum bytes of a file, and of its columns when they are decoded: as much as the client sends at once."""
+_LARGEST_PAGE: Final = 256 << 20
+_MOST_AT_ONCE: Final = (
+    512 << 20
+)  # bytes of a batch, if each of its rows is the longest of the dictionary
+_MOST_ROWS_AT_ONCE: Final = 1 << 16
 _MOST_LISTED: Final = 20_000  # entries of one list of the footer: columns, row groups
 _LONGEST_LISTED: Final = 16 << 20  # bytes of one text of the footer
 _INDEX: Final = re.compile(r"__index_level_[0-9]+__")  # what pandas adds
@@ -105,6 +113,11 @@ class Table:
         data = self._data[column].drop_null()
         others = pc.invert(pc.is_in(data, value_set=pa.array(values, data.type)))
         return not pc.any(others).as_py()
+
+    def is_distinct(self, column: str) -> bool:
+        """True where no value of a column of texts comes twice."""
+        found: int = pc.count_distinct(self._data[column], mode="all").as_py()
+        return found == self.rows
 
     def select(self, *columns: str) -> Table:
         """Some columns, in this order."""
@@ -187,17 +200,23 @@ def _refuse(exc: BaseException) -> IncorrectUsageError:
     return IncorrectUsageError(f"the upload is not a Parquet file that can be read: {said[:200]}")
 
 
-def _open(source: Path | IO[bytes], texts: Sequence[str] = ()) -> Any:
+def _open(source: IO[bytes]) -> Any:
     return pq.ParquetFile(
         source,
-        read_dictionary=[*texts],
         thrift_string_size_limit=_LONGEST_LISTED,
         thrift_container_size_limit=_MOST_LISTED,
+        pre_buffer=False,
     )
 
 
-def _measure(file: Any) -> int:
-    """The decoded bytes of a file, as it says.
+def _too_large() -> IncorrectUsageError:
+    return IncorrectUsageError(
+        f"the upload has more than {MOST_BYTES >> 30} GiB when it is decoded; send it in several loads"
+    )
+
+
+def _check_limits(file: Any, left: int = MOST_BYTES) -> None:
+    """Compare what the footer of a file says with the limits.
 
     Raises:
         IncorrectUsageError: It has too many columns, rows or bytes.
@@ -207,21 +226,39 @@ def _measure(file: Any) -> int:
         raise IncorrectUsageError(
             f"the upload has {about.num_columns} columns; at most {_MOST_COLUMNS} are accepted"
         )
-    groups = (about.row_group(number) for number in range(about.num_row_groups))
-    size: int = sum(
-        g.column(n).total_uncompressed_size for g in groups for n in range(g.num_columns)
-    )
     if about.num_rows > _MOST_ROWS:
         raise IncorrectUsageError(f"the upload has {about.num_rows} rows; at most {_MOST_ROWS} are accepted")  # fmt: skip
-    if size > _MOST_BYTES:
+    if sum(chunk.total_uncompressed_size for chunk in _chunks(about)) > left:
         raise _too_large()
-    return size
 
 
-def _too_large() -> IncorrectUsageError:
-    return IncorrectUsageError(
-        f"the upload has more than {_MOST_BYTES >> 30} GiB when it is decoded; send it in several loads"
-    )
+def _chunks(about: Any) -> Iterator[Any]:
+    """What the footer says of each column of each row group."""
+    for number in range(about.num_row_groups):
+        group = about.row_group(number)
+        yield from (group.column(place) for place in range(group.num_columns))
+
+
+def _measure_dictionaries(file: Any, source: IO[bytes], left: int) -> dict[str, int]:
+    """The bytes of the largest dictionary of each column; all pages are within the limits.
+
+    Raises:
+        IncorrectUsageError: The pages have more bytes than are left.
+        ValueError: A page header is not one.
+    """
+    found: dict[str, int] = {}
+    total = 0
+    for chunk in _chunks(file.metadata):
+        name = chunk.path_in_schema
+        start = chunk.dictionary_page_offset if chunk.has_dictionary_page else None
+        start = min(start or chunk.data_page_offset, chunk.data_page_offset)
+        for page in list_pages(source, start, chunk.total_compressed_size):
+            total += page.size
+            if total > left or page.size > _LARGEST_PAGE:
+                raise _too_large()
+            if page.is_dictionary:
+                found[name] = max(found.get(name, 0), page.size)
+    return found
 
 
 def check_file(source: IO[bytes]) -> None:
@@ -231,7 +268,7 @@ def check_file(source: IO[bytes]) -> None:
         IncorrectUsageError: It is not.
     """
     try:
-        _measure(_open(source))
+        _check_limits(_open(source))
     except _FAILURES as exc:
         raise _refuse(exc) from None
 
@@ -248,29 +285,6 @@ def _check_names(names: Sequence[str], columns: Sequence[Column]) -> None:
         raise IncorrectUsageError(f"{what}; expected {', '.join(sorted(known))}")
 
 
-def _read_text(data: Any, left: int) -> tuple[Any, int]:
-    """A column of texts, and its bytes.
-
-    Raises:
-        IncorrectUsageError: It is larger than what is left.
-    """
-    chunks, total = [], 0
-    for chunk in data.chunks:
-        if pa.types.is_dictionary(chunk.type):
-            words = chunk.dictionary
-            words.validate(full=True)
-            lengths = pc.take(pc.binary_length(words), chunk.indices)
-            total += pc.sum(pc.cast(lengths, pa.int64())).as_py() or 0
-        else:
-            chunk.validate(full=True)
-            total += chunk.nbytes
-        if total > left:
-            raise _too_large()
-        plain = chunk.dictionary_decode() if pa.types.is_dictionary(chunk.type) else chunk
-        chunks.append(plain.cast(pa.large_string()))
-    return pa.chunked_array(chunks, pa.large_string()), total
-
-
 def _is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
@@ -285,38 +299,48 @@ def _check_type(kind: Any, column: Column) -> None:
         raise IncorrectUsageError(f"the column {column.name} is of the type {str(kind)[:_SHOWN]}; expected {column.kind}")  # fmt: skip
 
 
-def _read_column(data: Any, column: Column, left: int) -> tuple[Any, int]:
-    if pa.types.is_null(data.type):
-        found, size = pa.chunked_array([pa.nulls(len(data), _TYPES[column.kind])]), 0
-    elif column.kind == "text":
-        found, size = _read_text(data, left)
-    else:
-        found, size = data.cast(_TYPES[column.kind]), data.nbytes
-    if found.null_count and not column.has_nulls:
-        raise IncorrectUsageError(f"the column {column.name} has rows without a value")
-    return found, size
+def _read_column(file: Any, column: Column, dictionary: int, left: int) -> Any:
+    """A column.
+
+    Args:
+        file: The file.
+        column: The column.
+        dictionary: The bytes of its largest dictionary.
+        left: The bytes that it may have.
+
+    Raises:
+        IncorrectUsageError: It has more, or rows without a value that must have one.
+    """
+    rows = min(max(_MOST_AT_ONCE // max(dictionary, 1), 1), _MOST_ROWS_AT_ONCE)
+    chunks, kind = [], _TYPES[column.kind]
+    for batch in file.iter_batches(rows, columns=[column.name], use_threads=False):
+        found = batch.column(0)
+        found.validate(full=True)
+        left -= found.nbytes
+        if left < 0:
+            raise _too_large()
+        if found.null_count and not column.has_nulls:
+            raise IncorrectUsageError(f"the column {column.name} has rows without a value")
+        chunks.append(found.cast(kind))
+    return pa.chunked_array(chunks, kind)
 
 
-def _read_file(source: Path, columns: Sequence[Column], left: int) -> tuple[Any, int]:
+def _read_file(source: IO[bytes], columns: Sequence[Column], left: int) -> Any:
     file = _open(source)
-    if _measure(file) > left:
-        raise _too_large()
-    schema = file.schema_arrow
+    _check_limits(file, left)
+    schema, rows = file.schema_arrow, file.metadata.num_rows
     _check_names(schema.names, columns)
     present = [column for column in columns if column.name in schema.names]
     for column in present:
         _check_type(schema.field(column.name).type, column)
-    words = [one.name for one in present if _is_text(schema.field(one.name).type)]
-    data = _open(source, words).read(columns=[column.name for column in present])
-    arrays, total = [], 0
-    for column in columns:
-        if column in present:
-            array, size = _read_column(data[column.name], column, left - total)
-        else:
-            array, size = pa.chunked_array([pa.nulls(data.num_rows, _TYPES[column.kind])]), 0
-        arrays.append(array)
-        total += size
-    return pa.table(arrays, names=[column.name for column in columns]), total
+    dictionaries = _measure_dictionaries(file, source, left)
+    arrays = {}
+    for column in present:
+        found = _read_column(file, column, dictionaries.get(column.name, 0), left)
+        left -= found.nbytes
+        arrays[column.name] = found
+    whole = [arrays.get(c.name, pa.nulls(rows, _TYPES[c.kind])) for c in columns]
+    return pa.table(whole, names=[column.name for column in columns])
 
 
 def read_files(sources: Sequence[Path], columns: Sequence[Column]) -> Table:
@@ -329,14 +353,15 @@ def read_files(sources: Sequence[Path], columns: Sequence[Column]) -> Table:
     Raises:
         IncorrectUsageError: A file is not Parquet, has other columns, or is too large.
     """
-    tables, left = [], _MOST_BYTES
+    tables, left = [], MOST_BYTES
     for source in sources:
         try:
-            found, size = _read_file(source, columns, left)
+            with source.open("rb") as file:
+                found = _read_file(file, columns, left)
         except IncorrectUsageError:
             raise
         except _FAILURES as exc:
             raise _refuse(exc) from None
         tables.append(found)
-        left -= size
+        left -= found.nbytes
     return Table(pa.concat_tables(tables)) if tables else Table.build(columns, {})

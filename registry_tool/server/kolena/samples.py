@@ -180,7 +180,7 @@ def _brings_metadata(case: ObjectRecord) -> bool:
 
 def _is_plain(table: Table) -> bool:
     """True for an upload that is what becomes of it: nothing is removed, and no sample comes twice."""
-    return table.has_only(REMOVE, False) and len(set(table.texts(SAMPLE))) == table.rows
+    return table.has_only(REMOVE, False) and table.is_distinct(SAMPLE)
 
 
 def _describe(entry: dict[str, JSON], table: Table) -> StoredSamples:

@@ -1,0 +1,168 @@
+"""Uploads of rows through Kolena's protocol against writing and hashing them: ``python tests/benchmarks/serve_kolena.py``.
+
+A load of 100,000 samples is what its client sends: a Parquet file through a signed address, and the call that makes it the next
+version of a test case. The server checks the file, digests it, stores it in a DVC remote in a folder, and commits. The other
+side of the ratio writes the same table to a file with pyarrow, as the client does, and takes its MD5 and SHA-256. Both are measured
+in each round, with new rows; the requests are made without the client, whose own time does not count. The goal is 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple, cast
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from benchmarks.machine import described, load, load_words
+from support.wire_clients import running_server
+
+from registry_tool.manifests.problems import JSON
+
+__all__ = ["Round", "Wire", "hash_rows", "make_samples", "served_registry"]
+
+_GOAL: Final = 2.0
+Rows = Mapping[str, Sequence[str | bool | None]]
+
+
+class Round(NamedTuple):
+    """Seconds of one upload, and of writing and hashing its rows."""
+
+    ours: float
+    written: float
+
+
+class Wire:
+    """The server's calls, one connection each, as the client makes them.
+
+    Args:
+        url: The address of the server.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._prefix = f"{url}/v1"
+
+    def ask(
+        self, method: str, path: str, body: Mapping[str, JSON] | None = None
+    ) -> dict[str, JSON]:
+        """One call with a body in JSON."""
+        content = None if body is None else json.dumps(body).encode()
+        found = self._send(method, f"{self._prefix}/{path}", content, "application/json")
+        return cast("dict[str, JSON]", json.loads(found or b"{}"))
+
+    @staticmethod
+    def _send(method: str, url: str, content: bytes | None, kind: str) -> bytes:
+        headers = {} if content is None else {"Content-Type": kind}
+        request = urllib.request.Request(url, content, headers, method=method)
+        with urllib.request.urlopen(request, timeout=600) as answer:
+            return bytes(answer.read())
+
+    def upload(self, content: bytes) -> str:
+        """A load of one chunk; its id."""
+        name = str(self.ask("PUT", "batched-load/upload/init")["uuid"])
+        url = str(self.ask("GET", f"batched-load/upload/signed-url/{name}")["signed_url"])
+        self._send("PUT", url, content, "application/octet-stream")
+        return name
+
+
+def make_samples(count: int, seed: int) -> Rows:
+    """The samples of an image data set: where each image is, what is known of it, and the boxes that are in it."""
+    source = random.Random(seed)
+
+    def boxes() -> list[JSON]:
+        numbers = [round(source.uniform(0, 1920), 2) for _ in range(4 * source.randint(1, 5))]
+        corners = [numbers[at : at + 4] for at in range(0, len(numbers), 4)]
+        return [{"data_type": "ANNOTATION/LABELED_BOUNDING_BOX", "label": f"class {int(box[0]) % 80}",
+                 "top_left": [*box[:2]], "bottom_right": [*box[2:]]} for box in corners]  # fmt: skip
+
+    numbers = range(count)
+    return {
+        "test_case_name": [None] * count,
+        "test_sample_type": ["TEST_SAMPLE/IMAGE"] * count,
+        "test_sample": [
+            json.dumps({"data_type": "TEST_SAMPLE/IMAGE", "locator": f"s3://images/{seed}/{n:08d}.png"}) for n in numbers
+        ],
+        "test_sample_metadata": [json.dumps({"camera": n % 17, "lux": round(source.uniform(0, 9e4), 1)}) for n in numbers],
+        "ground_truth": [json.dumps({"boxes": boxes(), "data_type": "GROUND_TRUTH/CUSTOM"}) for _ in numbers],
+        "remove": [False] * count,
+    }  # fmt: skip
+
+
+def hash_rows(rows: Rows, place: Path) -> tuple[float, bytes]:
+    """The seconds that writing rows to a file and hashing it takes, and the file."""
+    table = pa.table({name: [*values] for name, values in rows.items()})
+    began = time.perf_counter()
+    pq.write_table(table, place)
+    content = place.read_bytes()
+    hashlib.md5(content, usedforsecurity=False).digest()
+    hashlib.sha256(content).digest()
+    return time.perf_counter() - began, content
+
+
+@contextmanager
+def served_registry(folder: Path) -> Iterator[Wire]:
+    """``registry serve`` over a new registry with a storage."""
+    (folder / "storage").mkdir()
+    command = [sys.executable, "-m", "registry_tool"]
+    made = ["init", "models", "--name", "bench", "--remote", str(folder / "storage")]
+    subprocess.run([*command, *made], cwd=folder, check=True, capture_output=True)
+    with running_server(folder / "models", "--api", "kolena") as server:
+        yield Wire(server.url)
+
+
+def measure_samples(count: int, rounds: int) -> list[Round]:
+    """Upload samples, and write and hash the same, in turns."""
+    found: list[Round] = []
+    with tempfile.TemporaryDirectory() as place:
+        os.environ.update({"XDG_CACHE_HOME": f"{place}/cache", "XDG_STATE_HOME": f"{place}/state"})
+        with served_registry(Path(place)) as wire:
+            for number in range(rounds + 1):
+                written, content = hash_rows(make_samples(count, number), Path(place, "rows"))
+                new: dict[str, JSON] = {"name": f"case {number}", "description": "", "workflow": "w"}  # fmt: skip
+                case = wire.ask("POST", "generic/test-case/create", new)
+                began = time.perf_counter()
+                edit: dict[str, JSON] = {
+                    "test_case_id": case["id"], "current_version": 0, "description": "", "reset": True,
+                    "uuid": wire.upload(content),
+                }  # fmt: skip
+                wire.ask("PUT", "generic/test-case/edit", edit)
+                found.append(Round(time.perf_counter() - began, written))
+    return found[1:]  # the first one imports
+
+
+def print_rounds(what: str, found: Sequence[Round]) -> None:
+    """Print one line for each round, and the ratio."""
+    for one in found:
+        print(f"{what}: {one.ours:.3f} s, written and hashed in {one.written:.3f} s, ratio {one.ours / one.written:.2f}")  # fmt: skip
+    ratio = statistics.median(one.ours / one.written for one in found)
+    print(f"{what}: median ratio {ratio:.2f}, goal {_GOAL}: {'met' if ratio <= _GOAL else 'NOT met'}")  # fmt: skip
+
+
+def main() -> None:
+    """Print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)  # fmt: skip
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args()
+    loads = [load()]
+    found = measure_samples(given.rows, given.rounds)
+    print("; ".join(described().values()), load_words([*loads, load()]))
+    print_rounds(f"{given.rows:,} samples", found)
+
+
+if __name__ == "__main__":
+    main()
