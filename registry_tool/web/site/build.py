@@ -20,7 +20,8 @@ from registry_tool.artifacts.progress import SILENT, Progress, show_progress
 from registry_tool.errors import UsageError
 from registry_tool.git.history import FirstParentHistory
 from registry_tool.web.pages.environment import load_templates
-from registry_tool.web.pages.render import Selection, render_assets, render_listings
+from registry_tool.web.pages.listings import render_listings
+from registry_tool.web.pages.render import Selection, render_assets
 from registry_tool.web.site.folder import NextSite, SiteFolder, open_site_folder
 from registry_tool.web.site.models import ModelsJob, build_models
 from registry_tool.web.site.state import FACTS, STATE, BuiltModel, SiteFacts, SiteState
@@ -149,12 +150,14 @@ def _check_registry(folder: SiteFolder, name: str) -> None:
         )
 
 
-def _list_files(source: PageSource, built: Mapping[str, BuiltModel]) -> Iterator[tuple[str, bytes]]:
-    """The files outside the folders of models."""
+def _list_files(
+    source: PageSource, built: Mapping[str, BuiltModel], selection: Selection
+) -> Iterator[tuple[str, bytes]]:
+    """The files that are made by every build."""
     for asset in render_assets():
         yield from asset.files()
     summaries = [built[str(name)].summary for name in source.model_names()]
-    for page in render_listings(source, summaries):
+    for page in render_listings(source, summaries, selection=selection):
         yield from page.files()
 
 
@@ -186,7 +189,7 @@ class _SiteBuild:
         with show_progress(shown, len(todo), "models"):
             fresh = build_models(job, workers, shown.advance)
         built = {name: fresh.get(name) or kept[name] for name in self.keys}
-        files = made.put_others(_list_files(self._source, built))
+        files = made.put_others(_list_files(self._source, built, self.pages))
         facts = self._read_facts(built, files)
         state = SiteState(built, files, self._source.moves)
         (made.root / STATE).write_bytes(state.write())

@@ -13,6 +13,7 @@ import errno
 import os
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -147,11 +148,12 @@ class NextSite:
         for name in had.keys() - kept.keys():
             _remove(self.root / model_folder(name))
         known = {} if self._known is None else self._known.models
+        others = Counter(map(_find_model_folder, () if self._known is None else self._known.files))
         for name, one in known.items():
             if (
                 name not in kept
                 and keys.get(name) == one.key
-                and self._take_over(name, one.file_count)
+                and self._take_over(name, one.file_count + others[model_folder(name)])
             ):
                 kept[name] = one
         return kept
@@ -179,8 +181,8 @@ class NextSite:
                 )  # it may be a hard link: others see it too
             write_file(self.root, path, content)
             written.add(path)
-        earlier = set() if self._had is None else set(self._had.files)
-        self._sweep(written, earlier)
+        states = [state for state in (self._had, self._known) if state is not None]
+        self._sweep(written, {path for state in states for path in state.files})
         return tuple(sorted(written))
 
     def _sweep(self, written: Collection[str], earlier: Collection[str]) -> None:
@@ -217,6 +219,11 @@ class NextSite:
                 _share(entry.path, f"{self.root}/{entry.name}")
             carried.append(entry.name)
         return tuple(sorted(carried))
+
+
+def _find_model_folder(path: str) -> str:
+    """The folder of a model that a file is in, if it is in one."""
+    return "/".join(path.split("/")[:3])
 
 
 def _remove_empty(folder: Path, top: Path) -> None:

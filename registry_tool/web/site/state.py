@@ -137,7 +137,7 @@ class SiteState:
 
     Attributes:
         models: The models, by name.
-        files: The files outside the folders of models, sorted.
+        files: The files that every build makes, sorted: pages that list models, assets; the others are in the folders of models.
         moves: The moves of all aliases up to the site's commit.
     """
 
@@ -173,7 +173,8 @@ class SiteState:
     def _is_safe(self) -> bool:
         """Names become paths in which files are deleted."""
         folders = map(model_folder, self.models)
-        return all(map(is_inside, self.files)) and all(map(_is_model_folder, folders))
+        names = (*self.models, *self.files)
+        return all(map(is_inside, names)) and all(map(_is_model_folder, folders))
 
     def own_names(self) -> set[str]:
         """The names in the site's own folder that are of the build."""
