@@ -97,7 +97,12 @@ _GATES: dict[str, JSON] = {
         "soak": "7d",
         "require": [
             {"metric": "accuracy", "min": 0.9},
-            {"metric": "latency_ms", "not_worse_than": "current", "tolerance": 0.05, "better": "lower"},
+            {
+                "metric": "latency_ms",
+                "not_worse_than": "current",
+                "tolerance": 0.05,
+                "better": "lower",
+            },
             {"evidence": "evaluation", "suite": "holdout-2026", "verdict": "pass"},
         ],
     },
@@ -141,7 +146,9 @@ class _Writer:
         self.root = root
         self._steps: list[tuple[str, int, str, dict[str, str]]] = []
 
-    def plan(self, day: str, files: Mapping[str, str], *, by: str = "release-bot", hour: int = 9) -> None:
+    def plan(
+        self, day: str, files: Mapping[str, str], *, by: str = "release-bot", hour: int = 9
+    ) -> None:
         self._steps.append((day, hour, by, dict(files)))
 
     def commit(self) -> None:
@@ -178,12 +185,21 @@ def _plan_lang_id(writer: _Writer) -> None:
             version, kind="evaluation", record=text, suite="holdout-2026", verdict="pass", by="eval-bot",
             at=f"{day}T12:00:00.000Z", metrics=[{"key": "accuracy", "value": accuracy}],
         )  # fmt: skip
-        writer.plan(day, {f"{LANG_ID}/versions/{version}/evidence/holdout-2026.yaml": evaluation}, by="eval-bot", hour=12)
+        writer.plan(
+            day,
+            {f"{LANG_ID}/versions/{version}/evidence/holdout-2026.yaml": evaluation},
+            by="eval-bot",
+            hour=12,
+        )
     for version, day, reason in _STAGING:
         writer.plan(day, {f"{LANG_ID}/aliases/staging.yaml": alias_yaml(version, reason=reason)})
     for version, day, reason, back in _PRODUCTION:
         alias = alias_yaml(version, reason=reason, pinned=True if back else None)
-        writer.plan(day, {f"{LANG_ID}/aliases/production.yaml": alias}, by="speech-lead" if back else "release-bot")
+        writer.plan(
+            day,
+            {f"{LANG_ID}/aliases/production.yaml": alias},
+            by="speech-lead" if back else "release-bot",
+        )
     writer.plan("2026-06-15", {
         f"{LANG_ID}/versions/11/status.yaml": status_yaml("withdrawn", reason="It is wrong on mixed scripts.", since="2026-06-15"),
     }, by="speech-lead")  # fmt: skip
@@ -192,24 +208,34 @@ def _plan_lang_id(writer: _Writer) -> None:
         f"{LANG_ID}/tags/v9-lts.yaml": tag_yaml("9"),
     }, hour=15)  # fmt: skip
     draft = version_files("15", **_record("14", "2026-07-27", 0.946, 3.9, 5_200_000))
-    writer.plan("2026-07-27", {p.replace("/versions/", "/drafts/"): text for p, text in draft.items()})
+    writer.plan(
+        "2026-07-27", {p.replace("/versions/", "/drafts/"): text for p, text in draft.items()}
+    )
 
 
 def _plan_others(writer: _Writer) -> None:
     for name, task, moves in _OTHERS:
         namespace, _, short = name.partition("/")
         folder = f"models/{name}"
-        fields: dict[str, JSON] = {"task": task, "owner": "search", "description": f"A model for {task.replace('-', ' ')}."}
+        fields: dict[str, JSON] = {
+            "task": task,
+            "owner": "search",
+            "description": f"A model for {task.replace('-', ' ')}.",
+        }
         writer.plan("2026-01-06", {f"{folder}/model.yaml": model_yaml(short, namespace, **fields)})
         for number, (version, day) in enumerate(moves):
-            lineage: dict[str, JSON] = {"base_model": "nlp/lang-id@12"} if name == "nlp/router" else {}
+            lineage: dict[str, JSON] = (
+                {"base_model": "nlp/lang-id@12"} if name == "nlp/router" else {}
+            )
             record: dict[str, JSON] = {
                 "created_at": f"{day}T06:00:00.000Z", "lineage": lineage or None,
                 "artifacts": [stored_artifact(f"{name} {version}".encode())],
                 "metrics": [{"key": "accuracy", "value": round(0.8 + number / 20, 3)}, {"key": "latency_ms", "value": 20 - number}],
             }  # fmt: skip
             writer.plan(day, version_files(version, name, **record), by="train-bot", hour=6)
-            staging = {f"{folder}/aliases/staging.yaml": alias_yaml(version, name, reason="candidate")}
+            staging = {
+                f"{folder}/aliases/staging.yaml": alias_yaml(version, name, reason="candidate")
+            }
             writer.plan(day, staging, hour=7)
             production = alias_yaml(version, name, reason=f"retrained, {day[:7]}")
             writer.plan(day, {f"{folder}/aliases/production.yaml": production}, hour=8)
