@@ -93,7 +93,18 @@ class RenderedModel:
             "site": self._source.name,
             "stages": list(self._source.stages(namespace)),
             "main_stage": self._source.main_stage(namespace),
+            "version_target": self._find_page,
         }
+
+    def _find_page(self, version: str) -> str:
+        """The page that shows a version: its own, else that of fifty; empty where the model has no such version."""
+        place = self._reading.place.get(version)
+        if place is None:
+            is_draft = version in self._reading.model.drafts
+            return addresses.version_page(self._view.model, version) if is_draft else ""
+        if version in self._selected:
+            return addresses.version_page(self._view.model, version)
+        return addresses.older_page(self._view.model, place // PAGE_SIZE + 1)
 
     def _model_page(self) -> Page:
         view: ModelPageView = self._view
