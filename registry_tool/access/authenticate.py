@@ -6,6 +6,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Final, Protocol
 
+from registry_tool.access.packed_tokens import unpack_token
 from registry_tool.access.subjects import ALL_SCOPES, Grant, Subject
 from registry_tool.access.tokens import Token, TokenFile
 from registry_tool.errors import ForbiddenError, OperationalError, UnauthenticatedError
@@ -113,10 +114,11 @@ class Authenticator:
         if self._tokens is None:
             return None
         bare = next((token.removeprefix(mark) for mark in _MARKS if token.startswith(mark)), "")
+        bare = bare or unpack_token(token)
         return self._tokens.find(token) or (self._tokens.find(bare) if bare else None)
 
     def find_subject(self, token: str) -> Subject:
-        """The subject of a token; empty for none. ``tfy_`` in front of it counts as nothing.
+        """The subject of a token; empty for none. ``tfy_`` in front of it counts as nothing, and so do MLSteam's two parts.
 
         Raises:
             UnauthenticatedError: There is no token and one is needed, or it is not valid.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,15 @@ from registry_tool.catalog.compare import Comparison, compare
 from registry_tool.catalog.describe import sentence
 from registry_tool.catalog.diff import between
 from registry_tool.catalog.events import Event
-from registry_tool.catalog.history import HistoryEntry, Holding, holdings, list_entries, moment
+from registry_tool.catalog.history import (
+    HistoryEntry,
+    Holding,
+    alias_moves,
+    holdings,
+    list_entries,
+    moment,
+    newest_entries,
+)
 from registry_tool.catalog.resolve import find_model
 from registry_tool.catalog.review import Review, review
 from registry_tool.catalog.review_report import markdown
@@ -34,11 +42,14 @@ __all__ = [
     "Event",
     "HistoryEntry",
     "Holding",
+    "PartialHistory",
     "audit",
     "compare_versions",
     "diff",
     "entries_between",
     "events",
+    "list_moves",
+    "recent_entries",
     "sentence",
 ]
 
@@ -215,3 +226,42 @@ def events(registry: Snapshot, base: str | None) -> list[HistoryEntry]:
     repository = registry.repository
     start = None if base is None else repository.past_commit(base)
     return entries_between(repository, start, registry.commit or repository.commit("HEAD"))
+
+
+@dataclass(frozen=True)
+class PartialHistory:
+    """What the history says, as far as this clone has it.
+
+    Attributes:
+        entries: What happened.
+        missing: Why earlier entries are missing, with the command that fetches them; empty where none are.
+    """
+
+    entries: tuple[HistoryEntry, ...]
+    missing: str = ""
+
+
+def _read_available(entries: Iterator[HistoryEntry]) -> PartialHistory:
+    found: list[HistoryEntry] = []
+    try:
+        found.extend(entries)
+    except ShallowHistoryError as exc:
+        return PartialHistory(tuple(found), f"{exc.message}; run: {exc.remedy}")
+    return PartialHistory(tuple(found))
+
+
+def list_moves(registry: Snapshot, *, since: str = "") -> PartialHistory:
+    """Every move and removal of an alias up to this registry's commit, newest first.
+
+    Args:
+        registry: The registry.
+        since: The full id of a commit on the first-parent line; only what came after it.
+    """
+    tip = registry.commit or registry.repository.commit("HEAD")
+    return _read_available(alias_moves(registry.repository, tip, since=since))
+
+
+def recent_entries(registry: Snapshot, limit: int) -> PartialHistory:
+    """The newest things that happened up to this registry's commit, newest first; at most ``limit``."""
+    tip = registry.commit or registry.repository.commit("HEAD")
+    return _read_available(islice(newest_entries(registry.repository, tip), limit))

@@ -19,17 +19,28 @@ from registry_tool.git.refs import find_target
 from registry_tool.manifests.data import text
 from registry_tool.names import ModelName, Reference
 from registry_tool.promotion.branch import Branch, branch_for
-from registry_tool.promotion.context import GateResult
+from registry_tool.promotion.context import GateInput, GateResult, Published
 from registry_tool.promotion.evaluate import Candidate, evaluate_candidate
+from registry_tool.promotion.evaluate import evaluate_gates as evaluate_all
 from registry_tool.promotion.gates.artifacts import presence
+from registry_tool.promotion.stages import Stage
 
 if TYPE_CHECKING:
     from registry_tool.api.changes.artifact_store import ArtifactStore
     from registry_tool.api.changes.publish import Publication, WriteOptions
     from registry_tool.api.snapshot import Snapshot
+    from registry_tool.catalog.catalog import VersionView
     from registry_tool.git.repository import Repository
 
-__all__ = ["GateResult", "GateResults", "Promotion", "evaluate_gates", "promote", "rollback"]
+__all__ = [
+    "GateResult",
+    "GateResults",
+    "Promotion",
+    "evaluate_gates",
+    "evaluate_published",
+    "promote",
+    "rollback",
+]
 
 
 @dataclass(frozen=True)
@@ -157,6 +168,27 @@ def evaluate_gates(
     store = registry.open_store(Catalog(registry.repository.tree(commit)))
     asked = Reference.for_change(reference)
     return GateResults.of(_evaluate(registry.repository, store, commit, asked, stage))
+
+
+def evaluate_published(
+    version: VersionView, stage: Stage, published: Published, *, now: dt.datetime
+) -> GateResults:
+    """What the gates of a stage say about a published version, without querying the remote.
+
+    Args:
+        version: The version.
+        stage: The stage.
+        published: The published state: current versions, keys and history come from there.
+        now: The time that waits are measured to, in UTC.
+
+    Raises:
+        InvalidManifestError: The version's record cannot be read.
+        GitError: Git cannot read the history.
+    """
+    results = evaluate_all(GateInput(published.base, version, stage, published.line, now))
+    document = version.model.alias(stage.name)
+    alias = {} if document is None or document.data is None else document.data
+    return GateResults.of(Candidate(version, stage, alias, results))
 
 
 def promote(

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from registry_tool.api.changes.drafting import DraftRow
     from registry_tool.api.changes.encryption import Decrypted, KeyHolder
     from registry_tool.api.describe import Description
+    from registry_tool.api.export import ExportedPackage
     from registry_tool.api.fetch import FetchedVersion
     from registry_tool.api.history import Comparison, Diff, Holding
-    from registry_tool.api.interface.options import FetchOptions, VerifyOptions
+    from registry_tool.api.interface.options import ExportOptions, FetchOptions, VerifyOptions
     from registry_tool.api.listing import Listing, ModelOrder, SearchResult, VersionOrder
     from registry_tool.api.lockfile import LockedReferences
     from registry_tool.api.scanning import Scan
@@ -270,6 +271,14 @@ class Registry(WritableRegistry):
         from registry_tool.api.fetch import fetch
 
         return fetch(self, versions, **options)
+
+    def export_package(
+        self, reference: str, target: Path, **options: Unpack[ExportOptions]
+    ) -> ExportedPackage:
+        """Write a version as one of MLSteam's packages, ``.mlarchive``; see ``api.export``."""
+        from registry_tool.api.export import export_package
+
+        return export_package(self, reference, target, **options)
 
     def lock(self, references: Sequence[str]) -> LockedReferences:
         """Pin references to versions, commits and digests; ``api.lockfile.write_lock`` writes them to a file."""

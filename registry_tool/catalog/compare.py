@@ -11,7 +11,7 @@ from registry_tool.manifests.data import Data, get, member, records, text, texts
 from registry_tool.manifests.fields import VERSION_FIELDS, Field
 from registry_tool.manifests.problems import JSON
 
-__all__ = ["GROUPS", "Change", "Comparison", "Row", "compare", "compare_files"]
+__all__ = ["GROUPS", "Change", "Comparison", "Row", "compare", "compare_files", "list_values"]
 
 Change = Literal["same", "changed", "added", "removed"]
 _COMPARED: Final = tuple(field for field in VERSION_FIELDS if field.compared)
@@ -157,7 +157,12 @@ def _values(field: Field, view: VersionView) -> dict[str, JSON]:
     return {} if value is None else {field.name: value}
 
 
-def _sides(view: VersionView) -> dict[str, dict[str, JSON]]:
+def list_values(view: VersionView) -> dict[str, dict[str, JSON]]:
+    """The values of a version that comparisons compare: by group, in the order of ``GROUPS``, and by name.
+
+    Raises:
+        InvalidManifestError: The record cannot be read.
+    """
     sides: dict[str, dict[str, JSON]] = {group: {} for group in GROUPS}
     for field in _COMPARED:
         sides[field.compared].update(_values(field, view))
@@ -170,7 +175,7 @@ def compare(left: VersionView, right: VersionView) -> Comparison:
     Raises:
         InvalidManifestError: The record of one of them cannot be read.
     """
-    a, b = _sides(left), _sides(right)
+    a, b = list_values(left), list_values(right)
     return Comparison(
         left=str(left),
         right=str(right),

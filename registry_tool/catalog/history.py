@@ -33,10 +33,12 @@ from registry_tool.names import LATEST, ModelName, Reference
 __all__ = [
     "HistoryEntry",
     "Holding",
+    "alias_moves",
     "history",
     "holdings",
     "list_entries",
     "moment",
+    "newest_entries",
 ]
 
 _FIRST_BATCH: Final = 8
@@ -306,7 +308,11 @@ class Holding(NamedTuple):
 
 def _touches(line: FirstParentHistory, layout: Layout, model: ModelName | None) -> Iterator[Touch]:
     folder = MODELS if model is None else f"{layout.model(model)}/aliases"
-    for touch in line.touches(folder):
+    return _alias_touches(line.touches(folder), layout)
+
+
+def _alias_touches(touches: Iterable[Touch], layout: Layout) -> Iterator[Touch]:
+    for touch in touches:
         if "/aliases/" not in touch.path:  # of most files this is all there is to know
             continue
         place = layout.locate(touch.path)
@@ -370,3 +376,38 @@ def holdings(
     kept.reverse()
     # The sort is stable: what came first on the line stays first, whatever the clocks said.
     return sorted(kept, key=lambda holding: (holding.model, holding.alias))
+
+
+def alias_moves(repository: Repository, tip: str, *, since: str = "") -> Iterator[HistoryEntry]:
+    """Every move and removal of an alias of any model, newest first; new reasons and pins are left out.
+
+    Args:
+        repository: Where the registry lies.
+        tip: The full id of the commit to look back from.
+        since: The full id of a commit on the line; it and what came before are left out.
+
+    Raises:
+        ShallowHistoryError: The clone is shallow. What came before it is right.
+        GitError: Git cannot read the history.
+    """
+    layout = Catalog(repository.tree(tip)).layout
+    line = FirstParentHistory(repository.git, tip)
+    touches = _alias_touches(line.touches(MODELS, since=since), layout)
+    for step in list_entries(repository, layout, touches):
+        for entry in reversed(step):
+            event = entry.event
+            if isinstance(event, AliasEvent) and event.version != event.before:
+                yield entry
+
+
+def newest_entries(repository: Repository, tip: str) -> Iterator[HistoryEntry]:
+    """What happened in the registry, newest first; read as far as it is asked for.
+
+    Raises:
+        ShallowHistoryError: The clone is shallow. What came before it is right.
+        GitError: Git cannot read the history.
+    """
+    layout = Catalog(repository.tree(tip)).layout
+    touches = FirstParentHistory(repository.git, tip).touches()
+    for step in list_entries(repository, layout, touches):
+        yield from reversed(step)

@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "erase": ("erase", "Erase a version: its record stays, its files are deleted."),
     "events": ("events", "Print changes as CloudEvents, for deploy jobs and webhooks."),
     "evidence": ("evidence", "Add an evaluation, approval, scan or note to a version."),
+    "export": ("export", "Write a version as one file for another program."),
     "fetch": ("fetch", "Download a version's files and verify them."),
     "gc": ("gc", "Report missing and unreferenced objects in the remote, or delete the latter."),
     "history": ("history", "Show who moved an alias, when and why."),

@@ -18,6 +18,7 @@ from registry_tool.catalog.titles import (
     model_slug,
 )
 from registry_tool.edits.changeset import ChangeSet, Edit, combine
+from registry_tool.edits.counted_versions import FindEqual, add_counted_version
 from registry_tool.edits.drafts import add_draft
 from registry_tool.edits.models import add_model, add_namespace
 from registry_tool.edits.titles import title_bytes
@@ -26,7 +27,14 @@ from registry_tool.errors import ConflictError
 from registry_tool.names import LATEST, POINTER_PATTERN, ModelName, fold
 from registry_tool.versioning import admits, looks_like_version
 
-__all__ = ["NewNamespace", "add_shown_draft", "add_shown_model", "ensure_namespace", "tag_slug"]
+__all__ = [
+    "NewNamespace",
+    "add_shown_draft",
+    "add_shown_model",
+    "add_shown_version",
+    "ensure_namespace",
+    "tag_slug",
+]
 
 
 class NewNamespace(NamedTuple):
@@ -141,13 +149,8 @@ def add_shown_draft(
 
     def add(catalog: Catalog) -> ChangeSet:
         model = find_model(catalog, name)
-        slug = _version_slug(model, shown)
-        counts = model.scheme != "free"
-        chosen = None if counts and not admits(model.scheme, slug) else slug
-        if find_selectors(model, shown):
-            raise ConflictError(f"{what} {shown!a} of {name} already exists")
+        slug, chosen, title = _choose_version(model, shown, what)
         reserved = _reserve(model, tags, [slug])
-        title = "" if chosen == shown else shown
         whole = replace(record, title=title, tags=(*record.tags, *reserved))
         change = add_draft(name, chosen, whole, gone=gone)(catalog)
         titles = {
@@ -156,6 +159,52 @@ def add_shown_draft(
             if path != tag
         }
         return replace(change, puts={**change.puts, **titles})
+
+    return add
+
+
+def _choose_version(model: ModelView, shown: str, what: str) -> tuple[str, str | None, str]:
+    """For a version that is shown by a name: a path made from it, the one that it gets (None: the next number), and its title.
+
+    Raises:
+        ConflictError: Something in the model is shown by the name.
+    """
+    slug = _version_slug(model, shown)
+    counts = model.scheme != "free"
+    chosen = None if counts and not admits(model.scheme, slug) else slug
+    if find_selectors(model, shown):
+        raise ConflictError(f"{what} {shown!a} of {model.name} already exists")
+    return slug, chosen, "" if chosen == shown else shown
+
+
+def add_shown_version(
+    name: ModelName,
+    shown: str,
+    record: VersionRecord,
+    *,
+    gone: FindGone,
+    find_equal: FindEqual,
+    what: str = "version",
+) -> Edit:
+    """Add a version that is shown by a name, sealed at once; otherwise as ``add_shown_draft``.
+
+    Args:
+        name: The model.
+        shown: The name.
+        record: What its author gives.
+        gone: Returns the versions and drafts of the model that were deleted.
+        find_equal: Finds an earlier version with an identity.
+        what: What the protocol calls a version.
+
+    The edit raises ConflictError (something in the model is shown by the name) or as that of ``add_counted_version``.
+    """
+
+    def add(catalog: Catalog) -> ChangeSet:
+        _, chosen, title = _choose_version(find_model(catalog, name), shown, what)
+        whole, number = replace(record, title=title), chosen or ""
+        return add_counted_version(name, whole, gone=gone, find_equal=find_equal, number=number)(
+            catalog
+        )
 
     return add
 

@@ -14,6 +14,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Final, NamedTuple
 
 from registry_tool.live.layers import Layers
@@ -25,6 +26,7 @@ __all__ = [
     "IdTable",
     "Run",
     "artifact_labels",
+    "make_namespace_uuid",
     "make_uuid",
     "number_namespace",
 ]
@@ -69,6 +71,12 @@ def make_uuid(key: str, commit: str) -> str:
         commit: The full id of the commit in which it first appeared.
     """
     return str(uuid.uuid5(_UUIDS, f"{key}@{commit}"))
+
+
+@cache
+def make_namespace_uuid(name: str) -> str:
+    """The UUID of a namespace: from its name alone, since no commit adds it by itself, and it never changes."""
+    return str(uuid.uuid5(_UUIDS, name))
 
 
 def number_namespace(name: str) -> int:

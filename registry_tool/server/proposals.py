@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Final
 from registry_tool.errors import RegistryError
 from registry_tool.git.ref_watch import FolderWatch
 from registry_tool.git.remote.ref_updates import BRANCHES
-from registry_tool.server.views import ProposedBranch, SubjectView, ViewMaker, find_keys
+from registry_tool.server.state_files import StateFiles
+from registry_tool.server.views import (
+    GivenIds,
+    ProposedBranch,
+    SubjectView,
+    ViewMaker,
+    find_keys,
+)
 from registry_tool.writer.branch_names import PROPOSALS, branch_of_author, split_proposal
 
 if TYPE_CHECKING:
@@ -34,6 +41,7 @@ _GRACE: Final = 0.4
 _MOST_BRANCHES: Final = 2_000
 _MOST_STEPS: Final = 10_000
 _MOST_SHOWN: Final = 20
+_MOST_MAKERS: Final = 64  # of authors without branches
 _MOST_BYTES: Final = 64 << 20
 _TOO_LARGE: Final = (
     f"it has more than {_MOST_STEPS} commits, or than {_MOST_BYTES >> 20} MiB of manifests"
@@ -45,20 +53,20 @@ class _Author:
     """The proposals of one author.
 
     Attributes:
+        maker: Makes the view.
         tips: For each branch the full id of its last commit.
         known: The branches that were looked at and are not merged, by name.
         is_stale: Branches that must be looked at again, because the published branch has moved.
         view: What the author sees; None until it is asked for, and after a change.
         published: The state that the view was made on.
-        maker: Makes the view.
     """
 
+    maker: ViewMaker
     tips: dict[str, str] = field(default_factory=dict)
     known: dict[str, ProposedBranch] = field(default_factory=dict)
     is_stale: set[str] = field(default_factory=set)
     view: SubjectView | None = None
     published: Snapshot | None = None
-    maker: ViewMaker = field(default_factory=ViewMaker)
 
     def open(self) -> list[ProposedBranch]:
         """The branches in the order in which they were begun."""
@@ -71,10 +79,18 @@ class Proposals:
     Args:
         repository: The registry, for this object alone.
         published: Gives the published state.
+        files: Where the ids of what was proposed are remembered.
     """
 
-    def __init__(self, repository: Repository, published: Callable[[], Snapshot]) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        published: Callable[[], Snapshot],
+        files: StateFiles | None = None,
+    ) -> None:
         self._repository = repository
+        self._files = StateFiles(None) if files is None else files
+        self._makers: dict[str, ViewMaker] = {}
         self._published = published
         self._watch = FolderWatch(repository.git, f"{BRANCHES}{PROPOSALS}")
         self._authors: dict[str, _Author] = {}
@@ -146,7 +162,7 @@ class Proposals:
                 branch = f"{PROPOSALS}{name}"
                 found.setdefault(split_proposal(branch)[0], {})[branch] = oid
             for first in found.keys() - self._authors.keys():
-                self._authors[first] = _Author()
+                self._authors[first] = _Author(self._find_maker(first))
             for first, author in self._authors.items():
                 now = found.get(first, {})
                 now |= {n: oid for n, oid in author.tips.items() if self._is_just_gone(n, now)}
@@ -222,7 +238,10 @@ class Proposals:
         from registry_tool.writer.unmerged import Unmerged
 
         with self._lock:
-            author = self._authors.setdefault(split_proposal(move.branch)[0], _Author())
+            first = split_proposal(move.branch)[0]
+            if first not in self._authors:
+                self._authors[first] = _Author(self._find_maker(first))
+            author = self._authors[first]
             known = author.known.get(move.branch)
             goes_on = (
                 known is not None and known.tip == move.before and not known.unmerged.is_merged
@@ -297,11 +316,17 @@ class Proposals:
             snapshot: What the author sees now.
             is_artifact: Artifacts have ids of their own.
         """
-        found = self._authors.get(branch_of_author(author))
-        if found is None:
-            return 0
         with self._lock:
-            return found.maker.find_now(number, snapshot, is_artifact=is_artifact)
+            maker = self._find_maker(branch_of_author(author))
+            return maker.find_now(number, snapshot, is_artifact=is_artifact)
+
+    def _find_maker(self, first: str) -> ViewMaker:
+        """What makes the views of an author, and knows former ids, also of one who has no branch any more."""
+        found = self._makers.pop(first, None) or ViewMaker(GivenIds(self._files, first))
+        for unused in [one for one in self._makers if one not in self._authors][:-_MOST_MAKERS]:
+            del self._makers[unused]
+        self._makers[first] = found  # the longest unused comes first
+        return found
 
     def note(self, branch: str, notes: Sequence[str]) -> None:
         """Keep what the host said of a proposal, such as the address that opens a pull request."""

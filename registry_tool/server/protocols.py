@@ -58,6 +58,7 @@ PROTOCOLS: Final[tuple[Protocol, ...]] = (
     Protocol(
         "kolena", "Kolena", "registry_tool.server.kolena", "serve-kolena", packages=("pyarrow",)
     ),
+    Protocol("mlsteam", "MLSteam", "registry_tool.server.mlsteam"),
 )
 """In the order in which they are printed. Their prefixes are disjoint."""
 RPC_PORT: Final = 8085

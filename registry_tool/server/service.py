@@ -31,6 +31,7 @@ from registry_tool.server.left_line import allow_restoring, describe_left_line
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals
 from registry_tool.server.pushes import CheckedPushes, begin_checking, report_moves
+from registry_tool.server.state_files import StateFiles, find_state_folder
 from registry_tool.server.views import SubjectView
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
 
@@ -431,7 +432,8 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
 def _follow_proposals(
     registry: Registry, live: LiveCatalog, clone: OwnClone | None, stack: ExitStack
 ) -> Proposals:
-    proposals = Proposals(_open_again(registry, clone, stack), lambda: live.snapshot)
+    files = StateFiles(find_state_folder("proposals", registry.repository.git.git_dir))
+    proposals = Proposals(_open_again(registry, clone, stack), lambda: live.snapshot, files)
     stack.callback(proposals.close)
     live.listen(lambda _, new: proposals.published_moved(new))
     return proposals

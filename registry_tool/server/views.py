@@ -1,18 +1,22 @@
 """What one author sees: the published state with the commits of the author's branches on it.
 
-An object that is only proposed has an id from ``BRANCH_START`` up. No id is given twice by one process; after the merge, it
-leads to the object of the published state.
+An object that is only proposed has an id from ``BRANCH_START`` up. No id is given twice by one server; after the merge, it
+leads to the object of the published state, also after a restart: the ids are in a file.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+import orjson
 
 from registry_tool.live.ids import BRANCH_START
 from registry_tool.live.places import Spot, locate_spot, object_key
 from registry_tool.live.records import ModelRecord, ObjectRecord, Record
+from registry_tool.server.state_files import StateFiles
 
 if TYPE_CHECKING:
     from registry_tool.live.moving import Step
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
     from registry_tool.manifests.layout import Layout
     from registry_tool.writer.unmerged import Unmerged
 
-__all__ = ["ProposedBranch", "SubjectView", "ViewMaker", "find_keys"]
+__all__ = ["GivenIds", "ProposedBranch", "SubjectView", "ViewMaker", "find_keys"]
 
 _MOST_FORMER: Final = 10_000
 # Ids begin at the second of the first commit, so that a server that was restarted does not give those of another object.
@@ -87,12 +91,61 @@ def find_keys(layout: Layout, paths: Iterable[str]) -> frozenset[str]:
     return frozenset(spot.key for spot in spots if spot is not None)
 
 
-class ViewMaker:
-    """Makes the views of one author, and knows the ids that it has given; not safe for threads."""
+class GivenIds:
+    """The ids that the objects of one author have had while they were proposed; not safe for threads.
 
-    def __init__(self) -> None:
-        self._former: dict[_Number, _Named] = {}
-        self._highest = 0
+    Args:
+        files: Where they are remembered.
+        author: The name of the file.
+    """
+
+    def __init__(self, files: StateFiles, author: str) -> None:
+        self._files = files
+        self._author = author
+        self._named: dict[_Number, _Named] = {}
+        lines = files.read(author).splitlines()
+        for line in lines[-_MOST_FORMER:]:
+            with suppress(ValueError, TypeError):  # half a line, of a machine that lost its power
+                is_artifact, number, key, label = orjson.loads(line)
+                self._named[bool(is_artifact), int(number)] = key, label
+        self.highest = max((number for _, number in self._named), default=0)
+        if len(lines) > 2 * _MOST_FORMER:
+            files.replace(author, _write_lines(self._named))
+
+    def is_free(self, number: _Number, named: _Named) -> bool:
+        """True for an id that was not given, or to the same object."""
+        return self._named.get(number, named) == named
+
+    def add(self, given: Mapping[_Number, _Named]) -> None:
+        """Remember ids; of very many, those that were given first are forgotten."""
+        new = {number: named for number, named in given.items() if number not in self._named}
+        if not new:
+            return
+        self._named |= new
+        self.highest = max(self.highest, *(number for _, number in new))
+        for old in [*self._named][: max(0, len(self._named) - _MOST_FORMER)]:
+            del self._named[old]
+        self._files.append(self._author, _write_lines(new))
+
+    def find(self, number: int, *, is_artifact: bool) -> _Named | None:
+        """The object that had an id."""
+        return self._named.get((is_artifact, number))
+
+
+def _write_lines(given: Mapping[_Number, _Named]) -> bytes:
+    rows = ([is_artifact, number, *named] for (is_artifact, number), named in given.items())
+    return b"".join(orjson.dumps(row) + b"\n" for row in rows)
+
+
+class ViewMaker:
+    """Makes the views of one author; not safe for threads.
+
+    Args:
+        given: The ids that it has given.
+    """
+
+    def __init__(self, given: GivenIds) -> None:
+        self._given = given
 
     def make(self, branches: Sequence[ProposedBranch], published: Snapshot) -> SubjectView:
         """The published state with all that an author has proposed.
@@ -127,18 +180,15 @@ class ViewMaker:
         start = BRANCH_START + (steps[0].claimed // 1000 or steps[0].when) % _SECONDS
         snapshot = move(published.on_branch(start), steps, now)
         given = dict(_list_given(snapshot, keys))
-        if any(self._former.get(number, named) != named for number, named in given.items()):
-            snapshot = move(published.on_branch(self._highest + 1), steps, now)
+        if not all(self._given.is_free(number, named) for number, named in given.items()):
+            snapshot = move(published.on_branch(self._given.highest + 1), steps, now)
             given = dict(_list_given(snapshot, keys))
-        self._former.update(given)
-        self._highest = max([self._highest, *(number for _, number in given)])
-        for old in [*self._former][: max(0, len(self._former) - _MOST_FORMER)]:
-            del self._former[old]
+        self._given.add(given)
         return snapshot
 
     def find_now(self, number: int, snapshot: Snapshot, *, is_artifact: bool) -> int:
         """The id that an object has in a snapshot, after it had another one while it was proposed; 0 where it is not known."""
-        named = self._former.get((is_artifact, number))
+        named = self._given.find(number, is_artifact=is_artifact)
         if named is None:
             return 0
         key, label = named

@@ -30,7 +30,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"api"}),
     frozenset({"hooks", "writer"}),
     frozenset({"scaffold", "integrations"}),
-    frozenset({"demo", "server"}),
+    frozenset({"demo", "server", "web"}),
     frozenset({"cli"}),
     frozenset({"__main__", "devtools"}),
 )
@@ -92,6 +92,10 @@ HOMES = {
     "grpc_reflection": {"server/rpc/listener.py"},
     "google": {"server/rpc/", "server/modelbox/"},
     "pyarrow": {"server/kolena/parquet.py"},
+    "jinja2": {"web/pages/"},
+    "markupsafe": {"web/pages/"},
+    "markdown_it": {"web/pages/cards.py"},
+    "nh3": {"web/pages/cards.py"},
     "ruamel": {"manifests/yaml/", "scanning/documents.py"},
 }
 

@@ -125,7 +125,7 @@ _ROWS_OF_BODIES: Final = (
     BadRequest("null for a name", _body(b'{"name": null}'), _UNPROCESSABLE),
     BadRequest("a number for a description", _body(_NAME + b', "description": 7}'), _BAD),
     BadRequest(  # protobuf's JSON, which MLflow's server reads, passes over fields that it does not know
-        "an unknown field", _body(b'{"name": "unknown-field", "ext_id": 1}'), {"kubeflow": _BAD, "mlflow": _OK, "truefoundry": _BAD},
+        "an unknown field", _body(b'{"name": "unknown-field", "ext_id": 1}'), {"kubeflow": _BAD, "mlflow": _OK, "truefoundry": _BAD, "mlsteam": _BAD},
     ),
     BadRequest("a body of more than a mebibyte", _body(_NAME + b" " * (1 << 20) + b"}"), frozenset({413})),
     BadRequest("a gzip bomb", _body(gzip.compress(b" " * (64 << 20)), Content_Encoding="gzip"), frozenset({415})),
@@ -141,15 +141,15 @@ _ROWS_OF_NAMES: Final = (
     BadRequest("a null byte in a name", _named("a\0b"), _BAD),
     BadRequest("an empty name", _named(""), _UNPROCESSABLE),
     # MLflow's own bound is 256 where its database has one; our titles have 512.
-    BadRequest("a name of 300 characters", _named("x" * 300), {"kubeflow": _BAD, "mlflow": _OK, "truefoundry": _BAD}),
+    BadRequest("a name of 300 characters", _named("x" * 300), {"kubeflow": _BAD, "mlflow": _OK, "truefoundry": _BAD, "mlsteam": _OK}),
     BadRequest("a name of 600 characters", _named("x" * 600), _BAD),
     BadRequest("a name of a megabyte", _named("x" * 1_000_000), _BAD),
     BadRequest("a name that is written backwards", _named("a\u202eb"), _BAD),
     BadRequest("a name with an invisible character", _named("a\u200bb"), _BAD),
     BadRequest("a name of control characters", _named("a\x1b[31mb"), _BAD),
-    BadRequest("a taken name", _named("taken"), {"kubeflow": _CONFLICT, "mlflow": _BAD, "truefoundry": _OK}),
-    BadRequest("a taken name in capitals", _named("TAKEN"), {"kubeflow": _CONFLICT, "mlflow": _CONFLICT | _BAD, "truefoundry": _CONFLICT | _BAD}),
-    BadRequest("a taken name in other code points", _named("cafe\u0301"), {"kubeflow": _CONFLICT, "mlflow": _CONFLICT | _BAD, "truefoundry": _BAD}),
+    BadRequest("a taken name", _named("taken"), {"kubeflow": _CONFLICT, "mlflow": _BAD, "truefoundry": _OK, "mlsteam": _CONFLICT}),
+    BadRequest("a taken name in capitals", _named("TAKEN"), {"kubeflow": _CONFLICT, "mlflow": _CONFLICT | _BAD, "truefoundry": _CONFLICT | _BAD, "mlsteam": _CONFLICT}),
+    BadRequest("a taken name in other code points", _named("cafe\u0301"), {"kubeflow": _CONFLICT, "mlflow": _CONFLICT | _BAD, "truefoundry": _BAD, "mlsteam": _CONFLICT}),
     BadRequest("an unknown name with a null byte", lambda column, _: column.read("a\0b"), _MISSING),
     BadRequest("an unknown name that is a path", lambda column, _: column.read("../../registry"), _MISSING),
     BadRequest("an unknown name of 300 characters", lambda column, _: column.read("y" * 300), _MISSING),
@@ -159,7 +159,7 @@ _IDS: Final = (
     "0", "-1", "007", "9999999999", "99999999999999999999", "abc", "1e3", "0x1", "+1", "\uff11", "1\0", "%", "..",
 )  # fmt: skip
 _ROWS_OF_IDS: Final = tuple(BadRequest(f"the id {one!a}", _id(one), _MISSING) for one in _IDS)
-_ROWS_OF_PAGES: Final = (
+_ROWS_OF_PAGES: Final = tuple(row._replace(needs=row.needs or "page_size") for row in (
     BadRequest("a page of 0", _size("0"), {"kubeflow": _OK, "mlflow": _OK, "truefoundry": _UNPROCESSABLE}),
     *(BadRequest(f"a page of {one!a}", _size(one), _UNPROCESSABLE) for one in ("-1", "null", "1.5", "1\0", "many")),
     BadRequest("a huge page", _size("99999999999"), {"kubeflow": _BAD, "mlflow": _BAD, "truefoundry": _OK}),
@@ -167,7 +167,7 @@ _ROWS_OF_PAGES: Final = (
     *(BadRequest(f"the page token {one[:20]!a}", _token(one), _BAD, needs="page_token") for one in (
         "abc", "%%%", "MTIz", "\0", "e30=", "W10=", "x" * 10_000, "\uff11")),
     BadRequest("another list's page token", _foreign_token, _BAD, needs="page_token"),
-)  # fmt: skip
+))  # fmt: skip
 _ROWS_OF_FILTERS: Final = tuple(row._replace(needs="filter") for row in (
     BadRequest("an open quote", _filter("name = 'a"), _BAD),
     BadRequest("quotes that do not fit", _filter("name = 'a\""), _BAD),

@@ -17,12 +17,15 @@ from support.served_apps import Reply, ServedApp
 
 __all__ = [
     "PREFIX",
+    "Rows",
     "add_case",
     "ask_rows",
+    "decode_rows",
     "edit_rows",
     "encode_rows",
     "load_case",
     "put_chunk",
+    "read_rows",
     "said",
     "stored_registry",
     "upload_rows",
@@ -90,12 +93,22 @@ def ask_rows(app: ServedApp, path: str, body: Mapping[str, JSON]) -> dict[str, l
     assert reply.status == 200, reply.data
     found: dict[str, list[JSON]] = {}
     for line in reply.content.decode().splitlines():
-        part = app.ask("GET", f"batched-load/download/by-path/{json.loads(line)['path']}")
-        assert part.status == 200, part.data
-        table = pq.read_table(io.BytesIO(part.content))
-        for name in table.column_names:
-            found.setdefault(name, []).extend(cast("list[JSON]", table[name].to_pylist()))
+        for name, values in read_rows(app, line).items():
+            found.setdefault(name, []).extend(values)
     return found
+
+
+def read_rows(app: ServedApp, line: str) -> dict[str, list[JSON]]:
+    """The rows of one file of a download, by column."""
+    part = app.ask("GET", f"batched-load/download/by-path/{json.loads(line)['path']}")
+    assert part.status == 200, part.data
+    return decode_rows(part.content)
+
+
+def decode_rows(content: bytes) -> dict[str, list[JSON]]:
+    """The rows of a Parquet file, by column."""
+    table = pq.read_table(io.BytesIO(content))
+    return {name: cast("list[JSON]", table[name].to_pylist()) for name in table.column_names}
 
 
 def add_case(app: ServedApp, name: str, *samples: tuple[str, str, str | None], workflow: str = "lang") -> dict[str, JSON]:  # fmt: skip

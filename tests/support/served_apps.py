@@ -20,6 +20,7 @@ from registry_tool.server.service import Service, ServiceOptions, open_service
 
 __all__ = ["LOCAL", "Reply", "ServedApp", "serve_app"]
 
+_LATER = 10.0
 LOCAL = local_subject("Ada", "ada@example.org")
 
 
@@ -78,10 +79,17 @@ class ServedApp:
             ) as client:
                 given = {"content": content} if content is not None else {}
                 if body is not None:
-                    return await client.request(method, url, json=body, headers=headers)
-                return await client.request(
-                    method, url, content=given.get("content"), headers={**kind, **(headers or {})}
-                )
+                    found = await client.request(method, url, json=body, headers=headers)
+                else:
+                    said = {**kind, **(headers or {})}
+                    found = await client.request(
+                        method, url, content=given.get("content"), headers=said
+                    )
+            # What goes on after an answer, in a server whose loop does not end with it.
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            if others:
+                await asyncio.wait(others, timeout=_LATER)
+            return found
 
         found = asyncio.run(send())
         is_json = found.headers.get("content-type", "").startswith("application/json")

@@ -41,6 +41,7 @@ CLIENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "truefoundry-sdk": ("truefoundry-sdk==0.3.4",),
     "modelbox": ("modelbox==0.0.5", "grpcio==1.85.1", "protobuf==7.36.0"),
     "kolena": ("kolena==1.69.0", "numpy<2.4"),
+    "mlsteam": ("mlsteam-model-sdk==0.8.0",),
 }
 # The peer of tests/benchmarks/serve.py; large, so it is made only when it is asked for.
 _PEERS: Final[Mapping[str, tuple[str, ...]]] = {"mlflow-server": ("mlflow==3.17.2",)}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from registry_tool.live.ids import make_namespace_uuid
 from registry_tool.manifests.problems import JSON
 from support.raw_http import Ask, RawAnswer
 
@@ -32,11 +33,11 @@ class WireColumn:
         by_id: Reads what a client numbers: a model, or a version of the model ``taken``.
         listing: Lists models, with parameters.
         is_error: True for an answer in the form of the protocol's errors.
-        page_size: The parameter of that name.
+        page_size: The parameter of that name; empty where lists have no pages.
         page_token: The parameter of that name; empty where pages have none.
         next_token: The token in a list.
         filter: The parameter of that name; empty where lists have none.
-        finds: True where the answer to ``read`` is the model.
+        finds: True where the answer to ``read`` is the model, or a list that has it.
         also_bad: What the protocol answers to a bad request, in addition to 400.
         also_missing: What it answers where something does not exist, in addition to 404; 200 for an empty list.
         has_unique_names: False where creating a model again adds a version to it.
@@ -50,7 +51,7 @@ class WireColumn:
     by_id: Callable[[str], Ask]
     listing: Callable[[Mapping[str, str]], Ask]
     is_error: Callable[[RawAnswer], bool]
-    page_size: str
+    page_size: str = ""
     page_token: str = ""
     next_token: str = ""
     filter: str = ""
@@ -142,6 +143,23 @@ _TRUEFOUNDRY_COLUMN: Final = WireColumn(
     has_unique_names=False,
 )  # fmt: skip
 
+_MLSTEAM: Final = f"/api/v2/projects/{make_namespace_uuid('default')}/models"
+_MLSTEAM_COLUMN: Final = WireColumn(
+    name="mlsteam v2",
+    api="mlsteam",
+    create=lambda fields: Ask("POST", _MLSTEAM, _encode(fields)),
+    read=lambda name: Ask("GET", f"{_MLSTEAM}{_query({'name': name})}"),
+    by_id=lambda number: Ask("GET", f"{_MLSTEAM}/{quote(number, safe='')}"),
+    listing=lambda given: Ask("GET", f"{_MLSTEAM}{_query(given)}"),
+    is_error=lambda answer: answer.data.keys() == {"code", "message"} and all(answer.data.values()),
+    finds=lambda answer: answer.status == 200 and answer.body != b"[]",
+    also_missing=frozenset({200}),
+    upload=lambda path, content: Ask(
+        "PUT", f"/api/v2/uploads/{make_namespace_uuid('default')}/{path}", content,
+        {"Content-Type": "application/octet-stream"},
+    ),
+)  # fmt: skip
+
 COLUMNS: Final[tuple[WireColumn, ...]] = (
-    _kubeflow("v1alpha3"), _kubeflow("v1"), _MLFLOW_COLUMN, _TRUEFOUNDRY_COLUMN,
+    _kubeflow("v1alpha3"), _kubeflow("v1"), _MLFLOW_COLUMN, _TRUEFOUNDRY_COLUMN, _MLSTEAM_COLUMN,
 )  # fmt: skip

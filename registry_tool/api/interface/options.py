@@ -10,8 +10,9 @@ from registry_tool.artifacts.progress import Progress
 
 if TYPE_CHECKING:
     from registry_tool.api.maintenance import GcReport, PurgeReport
+    from registry_tool.artifacts.packages.mlarchive import PackageSchema
 
-__all__ = ["FetchOptions", "GcOptions", "PurgeOptions", "VerifyOptions"]
+__all__ = ["ExportOptions", "FetchOptions", "GcOptions", "PurgeOptions", "VerifyOptions"]
 
 
 class FetchOptions(TypedDict, total=False):
@@ -22,6 +23,16 @@ class FetchOptions(TypedDict, total=False):
     names: Sequence[str]
     remotes: Sequence[str]
     link: bool
+    overwrite: bool
+    offline: bool
+    progress: Progress
+    notify: Callable[[str], None]
+
+
+class ExportOptions(TypedDict, total=False):
+    """See ``api.export.export_package``."""
+
+    schema: PackageSchema | None
     overwrite: bool
     offline: bool
     progress: Progress

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from registry_tool.server.service import Service
 
-__all__ = ["StoredFile", "fetch_file", "find_file", "is_served", "list_files", "only_folder"]
+__all__ = [
+    "StoredFile",
+    "advise_decryption",
+    "fetch_file",
+    "find_file",
+    "is_encrypted",
+    "is_served",
+    "list_files",
+    "only_folder",
+]
 
 
 class StoredFile(NamedTuple):
@@ -33,6 +42,17 @@ class StoredFile(NamedTuple):
 def is_served(version: VersionRecord) -> bool:
     """False for a version whose files no client gets: it is gone, or withdrawn."""
     return version.is_listed and version.state not in {"withdrawn", "erased"}
+
+
+def is_encrypted(version: VersionRecord) -> bool:
+    """True for a version with an encrypted artifact: the server has no key, so no client gets its files."""
+    return any("encryption" in entry for entry in records(version.data, "artifacts"))
+
+
+def advise_decryption(version: VersionRecord) -> str:
+    """The command that opens the files of an encrypted version, and where to run it."""
+    named = f"{version.model}@{version.version}"
+    return f"in a clone of the registry: registry decrypt {named} -o DIR"
 
 
 def _stored(version: VersionRecord) -> list[Data]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Final, TypeVar
 
 import orjson
@@ -217,20 +218,34 @@ def _check_data(data: JSON) -> None:
     raise IncorrectUsageError(f"the request has more than {_DEEPEST} levels of lists and objects")
 
 
-async def read_body(request: Request, kind: type[BodyType]) -> BodyType:
+def _parse(raw: bytes, *, has_constants: bool) -> object:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as exc:
+        message = f"the body is not JSON: {exc}"
+    if not has_constants:
+        raise UsageError(f"{message}; NaN and Infinity are not JSON either")
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        raise UsageError(message) from None
+
+
+async def read_body(
+    request: Request, kind: type[BodyType], *, has_constants: bool = False
+) -> BodyType:
     """The JSON body of a request.
+
+    Args:
+        request: The request.
+        kind: What it must be.
+        has_constants: NaN and Infinity are numbers, as Python writes them.
 
     Raises:
         UsageError: It is not a JSON object.
         IncorrectUsageError: A field is missing, or has a value that it cannot have.
     """
-    raw = await request.body()
-    try:
-        data = orjson.loads(raw)
-    except orjson.JSONDecodeError as exc:
-        raise UsageError(
-            f"the body is not JSON: {exc}; NaN and Infinity are not JSON either"
-        ) from None
+    data = _parse(await request.body(), has_constants=has_constants)
     if not isinstance(data, dict):
         raise UsageError("the body is not a JSON object")
     _check_data(data)

@@ -145,6 +145,45 @@ class Table:
         """Its rows and those of another table with the same columns."""
         return Table(pa.concat_tables([self._data, other._data.select(self._data.column_names)]))
 
+    def has_column(self, column: str) -> bool:
+        """True where it has a column."""
+        return bool(column in self._data.column_names)
+
+    def _keep(self, column: str, which: Literal["min", "max"]) -> Table:
+        if pc.count_distinct(self._data[column], mode="all").as_py() == self.rows:
+            return self
+        numbered = pa.table([self._data[column], pa.array(range(self.rows))], names=["key", "row"])
+        found = numbered.group_by("key").aggregate([("row", which)])[f"row_{which}"]
+        return Table(self._data.take(found.take(pc.sort_indices(found))))
+
+    def keep_first(self, column: str) -> Table:
+        """Of the rows with the same value in a column only the first, in their order."""
+        return self._keep(column, "min")
+
+    def keep_last(self, column: str) -> Table:
+        """Of the rows with the same value in a column only the last, in their order."""
+        return self._keep(column, "max")
+
+    def without(self, column: str, other: Table) -> Table:
+        """The rows whose value in a column no row of another table has there."""
+        known = pc.is_in(self._data[column], value_set=other._data[column].combine_chunks())
+        return Table(self._data.filter(pc.invert(known)))
+
+    def joined(self, column: str, other: Table) -> Table:
+        """The rows whose value in a column is also in another table, with the other columns of its row; in their order.
+
+        Args:
+            column: The column.
+            other: The other table, in which each value of the column occurs once.
+        """
+        places = pc.index_in(self._data[column], value_set=other._data[column].combine_chunks())
+        is_known = pc.is_valid(places)
+        found, rows = self._data.filter(is_known), other._data.take(places.filter(is_known))
+        for name in rows.column_names:
+            if name != column:
+                found = found.append_column(name, rows[name])
+        return Table(found)
+
     def write(self, sink: IO[bytes]) -> None:
         """Write it as a Parquet file."""
         pq.write_table(self._data, sink, compression="zstd", write_statistics=False)

@@ -14,7 +14,10 @@ from registry_tool.server.kolena.bulk import BulkCalls
 from registry_tool.server.kolena.cases import CaseCalls
 from registry_tool.server.kolena.errors import render_error, render_exception
 from registry_tool.server.kolena.lookup import API
+from registry_tool.server.kolena.metrics import MetricsCalls
 from registry_tool.server.kolena.models import ModelCalls
+from registry_tool.server.kolena.runs import RunCalls
+from registry_tool.server.kolena.runs_inferences import InferenceCalls
 from registry_tool.server.kolena.samples import SampleStore
 from registry_tool.server.kolena.session import Session
 from registry_tool.server.kolena.suites import SuiteCalls
@@ -56,6 +59,31 @@ def _build_handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
         "generic/test-suite/load-all": {"put": suites.load_all},
         "generic/test-suite/edit": {"post": suites.edit},
         "generic/test-suite/load-test-samples": {"put": suites.load_samples},
+        **_build_run_handlers(service, changes, bulk, samples),
+    }
+
+
+def _build_run_handlers(
+    service: Service, changes: ChangeWriter, bulk: BulkCalls, samples: SampleStore
+) -> Mapping[str, Mapping[str, Handler]]:
+    inferences = InferenceCalls(service, changes, bulk, samples)
+    metrics = MetricsCalls(service, changes, bulk, inferences)
+    runs = RunCalls(service, changes)
+    run = "generic/test-run"
+    return {
+        "generic/model/load-inferences": {"put": inferences.load_model},
+        f"{run}/create-or-retrieve": {"put": runs.create_or_retrieve},
+        f"{run}/load-remaining-test-samples": {"put": inferences.load_remaining},
+        f"{run}/load-test-sample-inferences": {"put": inferences.load_run},
+        f"{run}/upload-inferences": {"put": inferences.upload},
+        f"{run}/upload-test-sample-metrics": {"put": metrics.upload_of_samples},
+        f"{run}/upload-test-sample-thresholded-metrics": {"put": metrics.upload_thresholded},
+        f"{run}/upload-test-case-metrics": {"put": metrics.upload_of_cases},
+        f"{run}/upload-test-case-plots": {"put": metrics.upload_plots},
+        f"{run}/upload-test-suite-metrics": {"put": metrics.upload_of_suite},
+        f"{run}/update-metrics-status": {"put": runs.update_status},
+        f"{run}/evaluate": {"put": runs.evaluate},
+        f"{run}/mark-crashed": {"post": runs.mark_crashed},
     }
 
 

@@ -18,7 +18,12 @@ from registry_tool.server.kubeflow.bodies import ARTIFACTS, READ_ONLY, read_arti
 from registry_tool.server.kubeflow.contexts import read_version
 from registry_tool.server.kubeflow.entries import OWN
 from registry_tool.server.kubeflow.listing import list_items, read_options
-from registry_tool.server.kubeflow.object_edits import add_object, random_name, update_object
+from registry_tool.server.kubeflow.object_edits import (
+    add_object,
+    history_place,
+    random_name,
+    update_object,
+)
 from registry_tool.server.kubeflow.render import API, ARTIFACT, Renderer
 from registry_tool.server.kubeflow.requests import Call, now_ms, read_id
 
@@ -253,6 +258,8 @@ async def _update(call: Call, item: Artifact, data: dict[str, JSON]) -> Artifact
         if isinstance(item, ObjectRecord):
             edit = update_object(item.slug, item.kind, body, now_ms())
             await call.write(_checked(call, edit, body, but=item.id), call.home)
+            if kind == "metric":
+                call.note_series(history_place(item))
         else:
             await _update_entry(call, item, _without_unknown({**before, **body}), body)
     return _read(call, str(item.id))

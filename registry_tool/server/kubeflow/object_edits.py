@@ -10,6 +10,7 @@ from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.edits.objects import ObjectName, edit_object, find_object, put_object
 from registry_tool.errors import NotFoundError
+from registry_tool.live.records import ObjectRecord
 from registry_tool.manifests.data import Data, member
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.kubeflow.bodies import (
@@ -21,10 +22,11 @@ from registry_tool.server.kubeflow.bodies import (
     ServingEnvironmentBody,
 )
 from registry_tool.server.kubeflow.render import API
+from registry_tool.server.long_series import SeriesPlace
 
-__all__ = ["KINDS", "ObjectKind", "add_object", "random_name", "update_object"]
+__all__ = ["KINDS", "ObjectKind", "add_object", "history_place", "random_name", "update_object"]
 
-# Points of a metric; each has three keys and is an item, and a check accepts 10,000 keys and items (C434).
+# Points of a metric in its object, where no remote takes the first ones; each has three keys and is an item, and a check accepts 10,000 keys and items (C434).
 _MOST_HISTORY: Final = 2_000
 # References are kept by place, in ``about`` and ``parent``; the ids that clients send follow from the history.
 _REFERENCES: Final = frozenset(
@@ -138,7 +140,15 @@ def _merged(before: Data, body: Mapping[str, JSON], about: Data) -> dict[str, JS
         new["history"] = [*history, _point({**body})][-_MOST_HISTORY:]
     elif "history" in before:
         new["history"] = history
+    if "history_batches" in before:
+        new["history_batches"] = before["history_batches"]
     return new
+
+
+def history_place(record: ObjectRecord) -> SeriesPlace:
+    """Where the values are that a metric had."""
+    name = ObjectName(record.api, record.kind, record.slug)
+    return SeriesPlace(name, "history", "history_batches")
 
 
 def kind_of_metric(body: Mapping[str, JSON], before: Data) -> bool:

@@ -13,18 +13,15 @@ from registry_tool.live.records import ModelRecord, ObjectRecord, VersionRecord
 from registry_tool.manifests.data import member, text
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
-from registry_tool.server.kubeflow.artifacts import read_run
 from registry_tool.server.kubeflow.bodies import read_body
 from registry_tool.server.kubeflow.contexts import read_model, read_version
 from registry_tool.server.kubeflow.listing import list_records, read_options
 from registry_tool.server.kubeflow.object_edits import KINDS, ObjectKind, add_object, update_object
 from registry_tool.server.kubeflow.render import API, PARENT_FIELDS
-from registry_tool.server.kubeflow.requests import Call, now_ms, read_id
+from registry_tool.server.kubeflow.requests import Call, now_ms
 
 __all__ = [
     "ObjectEndpoints",
-    "list_metric_history",
-    "list_run_history",
     "show_served_model",
     "show_served_version",
 ]
@@ -197,47 +194,6 @@ async def show_served_version(call: Call) -> Found:
     else:
         found = next(reversed([*call.snapshot.versions(model)]), None)
     return 200, call.renderer.show(call.one([] if found is None else [found], "model version"))
-
-
-def _history(call: Call, runs: list[ObjectRecord]) -> Found:
-    wanted = {f"run/{run.slug}" for run in runs}
-    name = call.params.get("name")
-    items: list[JSON] = []
-    for record in call.snapshot.standalone_artifacts():
-        history = record.data.get("history")
-        if record.parent not in wanted or not isinstance(history, list):
-            continue
-        shown = call.renderer.show(record)
-        if name and shown["name"] != name:
-            continue
-        for point in history:
-            step = point.get("step", 0) if isinstance(point, dict) else 0
-            whole = point if isinstance(point, dict) else {}
-            items.append({**shown, **whole, "step": step if call.is_alpha else str(step)})
-    options = read_options(call.params, "history")
-    size = options.size or len(items)
-    return 200, {
-        "items": items[:size],
-        "size": len(items[:size]),
-        "pageSize": options.size,
-        "nextPageToken": "",
-    }
-
-
-async def list_run_history(call: Call) -> Found:
-    """``GET experiment_runs/{id}/metric_history``."""
-    return _history(call, [read_run(call, call.id)])
-
-
-async def list_metric_history(call: Call) -> Found:
-    """``GET experiment_runs/metric_history``: of some runs, or of all."""
-    written = call.params.get("experimentRunIds", "")
-    if written:
-        return _history(
-            call, [read_run(call, str(read_id(one.strip()))) for one in written.split(",")]
-        )
-    runs = call.snapshot.listed(f"{API}/run")
-    return _history(call, [run for run in runs if isinstance(run, ObjectRecord)])
 
 
 Endpoint = Callable[[Call], Awaitable[Found]]

@@ -183,7 +183,7 @@ class Renderer:
         found: dict[str, JSON] = {
             k: v
             for k, v in record.data.items()
-            if k not in {"external_id", "history", "about", "touched"}
+            if k not in {"external_id", "history", "history_batches", "about", "touched"}
         }
         found["name"] = record.title
         if record.external_id:

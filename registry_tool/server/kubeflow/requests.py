@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from registry_tool.live.snapshot import Snapshot
     from registry_tool.manifests.problems import JSON
     from registry_tool.server.http.faces import Handler
+    from registry_tool.server.long_series import LongSeries, SeriesPlace
     from registry_tool.server.service import Service
     from registry_tool.server.views import SubjectView
 
@@ -86,15 +87,23 @@ class Call:
         service: The registry.
         request: The request.
         claims: Of all requests.
+        series: The histories of metrics.
         is_alpha: True for v1alpha3.
     """
 
     def __init__(
-        self, service: Service, request: Request, claims: Claims, *, is_alpha: bool
+        self,
+        service: Service,
+        request: Request,
+        claims: Claims,
+        series: LongSeries,
+        *,
+        is_alpha: bool,
     ) -> None:
         self.service = service
         self.request = request
         self.claims = claims
+        self.series = series
         self.subject = current_subject(request)
         self.home = service.writing_namespace(API)
         self.view = service.view_for(self.subject)
@@ -208,6 +217,10 @@ class Call:
         self.view = self.service.view_for(self.subject)
         return written
 
+    def note_series(self, place: SeriesPlace) -> None:
+        """Move points of a series that got one to the DVC remote, if they are many."""
+        self.series.note(place, Person(self.subject.name, self.subject.email))
+
     def check_external(self, value: object, *, but: int = 0) -> None:
         """Refuse an external id that another model, version or object has; artifacts are another pool.
 
@@ -244,13 +257,15 @@ def _etag(request: Request, view: SubjectView) -> str:
     return f'"{hashlib.blake2b(said.encode(), digest_size=12).hexdigest()}"'
 
 
-def answering(service: Service, answer: Answer, claims: Claims, *, is_alpha: bool) -> Handler:
+def answering(
+    service: Service, answer: Answer, claims: Claims, series: LongSeries, *, is_alpha: bool
+) -> Handler:
     """A handler that answers in JSON, and with Kubeflow's errors."""
 
     async def handle(request: Request) -> Response:
         is_read = request.method in {"GET", "HEAD"}
         try:
-            call = Call(service, request, claims, is_alpha=is_alpha)
+            call = Call(service, request, claims, series, is_alpha=is_alpha)
             if is_read:
                 call.headers["ETag"] = etag = _etag(request, call.view)
                 if request.headers.get("if-none-match") == etag:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.server.http.faces import route
-from registry_tool.server.kubeflow import artifacts, contexts, objects
+from registry_tool.server.kubeflow import artifacts, contexts, metric_history, objects
 from registry_tool.server.kubeflow.errors import render_error
 from registry_tool.server.kubeflow.object_edits import KINDS
 from registry_tool.server.kubeflow.objects import ObjectEndpoints
+from registry_tool.server.kubeflow.render import API
 from registry_tool.server.kubeflow.requests import Answer, Claims, answering
+from registry_tool.server.long_series import LongSeries
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -81,24 +83,24 @@ _ALPHA: Final = (
     _Endpoint("experiments/{id}/experiment_runs", _RUNS.list_of_parent, _RUNS.create_of_parent),
     _Endpoint("experiment_run", _RUNS.find),
     _Endpoint("experiment_runs", _RUNS.list_all, _RUNS.create),
-    _Endpoint("experiment_runs/metric_history", objects.list_metric_history),
+    _Endpoint("experiment_runs/metric_history", metric_history.list_metric_history),
     _Endpoint("experiment_runs/{id}", _RUNS.get, None, _RUNS.update),
     _Endpoint(
         "experiment_runs/{id}/artifacts", artifacts.list_run_artifacts, artifacts.put_run_artifact
     ),
-    _Endpoint("experiment_runs/{id}/metric_history", objects.list_run_history),
+    _Endpoint("experiment_runs/{id}/metric_history", metric_history.list_run_history),
 )
 
 
 def build_routes(service: Service) -> list[BaseRoute]:
     """The routes of both versions of the protocol."""
-    claims = Claims()
+    claims, series = Claims(), LongSeries(service, API)
     found: list[BaseRoute] = []
     for version, endpoints in (("v1", _BOTH), ("v1alpha3", (*_BOTH, *_ALPHA))):
         for one in endpoints:
             answers = (("get", one.get), ("post", one.post), ("patch", one.patch))
             handlers = {
-                method: answering(service, answer, claims, is_alpha=version == "v1alpha3")
+                method: answering(service, answer, claims, series, is_alpha=version == "v1alpha3")
                 for method, answer in answers
                 if answer is not None
             }

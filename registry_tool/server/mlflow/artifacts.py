@@ -34,8 +34,10 @@ from registry_tool.server.files.uploads import (
 )
 from registry_tool.server.files.version_files import (
     StoredFile,
+    advise_decryption,
     fetch_file,
     find_file,
+    is_encrypted,
     is_served,
     list_files,
 )
@@ -155,9 +157,9 @@ class ArtifactProxy:
         found = snapshot.version(ModelName(parts[1], parts[2]), parts[3])
         if found is None or not is_served(found):
             raise _missing(path)
-        if "encryption" in found.data:
+        if is_encrypted(found):
             raise MlflowError(
-                f"{found.model}@{found.version} is encrypted; use: registry fetch {found.model}@{found.version}"
+                f"{found.model}@{found.version} is encrypted", remedy=advise_decryption(found)
             )
         return found, parts[_PARTS] if len(parts) > _PARTS else ""
 

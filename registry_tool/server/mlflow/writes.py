@@ -32,6 +32,7 @@ from registry_tool.server.changes import (
     render_owner,
     render_pointers,
 )
+from registry_tool.server.files.version_files import is_encrypted
 from registry_tool.server.http.faces import JsonResponse
 from registry_tool.server.mlflow import bodies
 from registry_tool.server.mlflow.bodies import TagBody
@@ -267,7 +268,7 @@ class ModelWrites:
         if match is None or model is None:
             return []
         found = lookup.snapshot.version_numbered(model.name, int(match["number"]))
-        if found is None or not found.is_listed or "encryption" in found.data:
+        if found is None or not found.is_listed or is_encrypted(found):
             return []
         return [entry for entry in records(found.data, "artifacts") if "path" in entry]
 

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ from registry_tool.manifests.problems import JSON
 from registry_tool.names import Reference
 from registry_tool.server.changes import KnownVersions
 from registry_tool.server.events import EventFeed
+from registry_tool.server.long_series import LongSeries
 from registry_tool.server.modelbox import events, metrics
 from registry_tool.server.modelbox.contexts import (
     GivenModel,
@@ -86,7 +88,7 @@ from registry_tool.server.modelbox.values import (
     read_values,
     shorten,
 )
-from registry_tool.server.rpc.faces import Rpc, RpcCall, RpcFace
+from registry_tool.server.rpc.faces import Answer, Rpc, RpcCall, RpcFace
 from registry_tool.server.service import Service
 from registry_tool.server.shown_namespaces import choose_namespace, find_namespace
 
@@ -347,17 +349,25 @@ async def _list_metadata(call: RpcCall, request: Message) -> Message:
 # --- metrics and events
 
 
-async def _log_metrics(call: RpcCall, request: Message) -> Message:
+async def _log_metrics(call: RpcCall, request: Message, series: LongSeries) -> Message:
     parent = _parent(call, request)
     point = metrics.read_point(read_text(request, "key"), read_part(request, "value"))
     edit = metrics.log_point(call.snapshot, parent, point, by=_author(call))
     await call.write(edit, parent.namespace, about=parent.model)
+    for place in metrics.list_places(call.snapshot, parent.record, point.key):
+        series.note(place, call.author)
     return build("LogMetricsResponse")
 
 
-async def _get_metrics(call: RpcCall, request: Message) -> Message:
-    found = metrics.list_points(call.snapshot, _parent(call, request).record)
-    return build("GetMetricsResponse", metrics=metrics.show_points(found))
+async def _get_metrics(call: RpcCall, request: Message, series: LongSeries) -> Message:
+    snapshot, record = call.snapshot, _parent(call, request).record
+
+    def show() -> list[Message]:
+        return metrics.show_points(metrics.list_points(snapshot, record, series))
+
+    # Files may have to be fetched from the remote.
+    is_slow = metrics.has_files(snapshot, record)
+    return build("GetMetricsResponse", metrics=await asyncio.to_thread(show) if is_slow else show())
 
 
 async def _log_event(call: RpcCall, request: Message) -> Message:
@@ -407,15 +417,13 @@ _UNARY: Final = {
     "ListArtifacts": _list_artifacts,
     "UpdateMetadata": _update_metadata,
     "ListMetadata": _list_metadata,
-    "LogMetrics": _log_metrics,
-    "GetMetrics": _get_metrics,
     "LogEvent": _log_event,
     "ListEvents": _list_events,
     "GetClusterMembers": _get_members,
 }
 
 
-def build_rpc_face(_: Service, feed: EventFeed) -> RpcFace:
+def build_rpc_face(service: Service, feed: EventFeed) -> RpcFace:
     """ModelBox's protocol over a service."""
 
     async def watch(call: RpcCall, request: Message) -> AsyncIterator[Message]:
@@ -424,7 +432,13 @@ def build_rpc_face(_: Service, feed: EventFeed) -> RpcFace:
             yield message
 
     requests = {name: message_class(f"{name}Request") for name in CALLS}
-    calls = [Rpc(name, requests[name], answer=answer) for name, answer in _UNARY.items()]
+    series = LongSeries(service, API)
+    unary: dict[str, Answer] = {
+        **_UNARY,
+        "LogMetrics": partial(_log_metrics, series=series),
+        "GetMetrics": partial(_get_metrics, series=series),
+    }
+    calls = [Rpc(name, requests[name], answer=answer) for name, answer in unary.items()]
     calls += [
         Rpc("UploadFile", requests["UploadFile"], receive=upload),
         Rpc("DownloadFile", requests["DownloadFile"], stream=download),

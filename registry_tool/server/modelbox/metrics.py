@@ -1,8 +1,8 @@
 """Metrics: where each point is kept, and how they are read together.
 
 Points of a version are where every other client looks for them: in the record of a draft, in evidence of a sealed version.
-Both are small files, so what does not fit there goes to series: objects with up to some hundred points each. So do the
-points of models, experiments and checkpoints.
+Both are small files, so what does not fit there goes to series, whose first points move to files (``server.long_series``). So do
+the points of models, experiments and checkpoints.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from registry_tool.manifests.arguments import fits
 from registry_tool.manifests.data import Data, get, member, records, text, whole
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import Reference
+from registry_tool.server.long_series import LongSeries, SeriesPlace, has_batches
 from registry_tool.server.modelbox.objects import read_real, write_real
 from registry_tool.server.modelbox.parents import API, Parent, describe_parent, make_id
 from registry_tool.server.modelbox.values import (
@@ -37,13 +38,21 @@ from registry_tool.server.modelbox.values import (
     shorten,
 )
 
-__all__ = ["Point", "list_points", "log_point", "read_point", "show_points"]
+__all__ = [
+    "Point",
+    "has_files",
+    "list_places",
+    "list_points",
+    "log_point",
+    "read_point",
+    "show_points",
+]
 
 SERIES: Final = "series"
 _KIND: Final = f"{API}/{SERIES}"
 _MOST_IN_RECORD: Final = 500
 _MOST_EVIDENCE: Final = 100
-_MOST_IN_SERIES: Final = 500
+_MOST_IN_SERIES: Final = 500  # where no remote takes the first ones
 _MOST_BYTES: Final = 64 << 10  # of the points of one file, roughly
 _LONGEST_VALUE: Final = 48 << 10
 _SECONDS: Final = 10**11  # what is less is not milliseconds: the year 5138
@@ -283,8 +292,13 @@ def _is_large(draft: VersionView) -> bool:
     return draft.document is not None and len(draft.document.source) > 2 * _MOST_BYTES
 
 
-def list_points(snapshot: Snapshot, record: Record) -> list[Point]:
-    """All points of a record, in the order in which they came."""
+def list_points(snapshot: Snapshot, record: Record, series: LongSeries) -> list[Point]:
+    """All points of a record, in the order in which they came; may read files, see ``has_files``.
+
+    Raises:
+        RemoteError: A file has to be fetched, and cannot be.
+        CorruptObjectError: A file is not what the registry says.
+    """
     found: list[Point] = []
     if isinstance(record, VersionRecord):
         found += map(_read_entry, records(record.data, "metrics"))
@@ -295,11 +309,23 @@ def list_points(snapshot: Snapshot, record: Record) -> list[Point]:
             Point(key, whole(record.data, "epoch"), 0, read_real(value))
             for key, value in member(record.data, "metrics").items()
         )
-    for series in _list_series(snapshot, describe_parent(record)):
-        points = get(series.data, "points")
-        key = text(series.data, "key")
-        read = (
-            _read_series_point(key, one) for one in (points if isinstance(points, list) else ())
-        )
+    for one in _list_series(snapshot, describe_parent(record)):
+        key = text(one.data, "key")
+        read = (_read_series_point(key, point) for point in series.read(one.data, _place(one)))
         found += filter(None, read)
     return found
+
+
+def has_files(snapshot: Snapshot, record: Record) -> bool:
+    """True for a record some points of which are in files."""
+    return any(has_batches(one.data) for one in _list_series(snapshot, describe_parent(record)))
+
+
+def _place(record: ObjectRecord) -> SeriesPlace:
+    return SeriesPlace(ObjectName(record.api, record.kind, record.slug))
+
+
+def list_places(snapshot: Snapshot, record: Record, key: str) -> list[SeriesPlace]:
+    """Where the points of a metric are that are neither in the record nor in evidence."""
+    found = _list_series(snapshot, describe_parent(record))
+    return [_place(one) for one in found if text(one.data, "key") == key]

@@ -67,6 +67,11 @@ class RpcCall:
         """The state that the caller sees now: the published one, with what the caller has proposed."""
         return self.service.snapshot_for(self.subject)
 
+    @property
+    def author(self) -> Person:
+        """The caller as the author of a commit."""
+        return Person(self.subject.name, self.subject.email)
+
     def require(self, scope: Scope, namespace: str) -> None:
         """Check that the caller has a scope in a namespace; raises as ``Service.require``."""
         self.service.require(self.subject, scope, namespace)
@@ -87,7 +92,7 @@ class RpcCall:
         written = await self.service.write(
             WriteRequest(
                 edit,
-                Person(subject.name, subject.email),
+                self.author,
                 api=self.api,
                 request_id=self._request_id,
                 content=self._content.hexdigest(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -75,7 +76,7 @@ class ApplyCalls:
         lookup = self._reads.lookup(request)
         found = lookup.snapshot.version(reference.model, str(reference.selector))
         if found is not None:
-            said["data"] = render_version(lookup, found)
+            said["data"] = await asyncio.to_thread(render_version, lookup, found)
         return JsonResponse(said)
 
     async def _put_repo(self, request: Request, body: ApplyBody) -> Response:

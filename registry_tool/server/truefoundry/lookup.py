@@ -17,14 +17,15 @@ from registry_tool.live.records import (
     VersionRecord,
 )
 from registry_tool.live.snapshot import Snapshot
-from registry_tool.manifests.data import Data, member, records, text, whole
+from registry_tool.manifests.data import Data, member, text, whole
 from registry_tool.server.truefoundry.manifest import API
 from registry_tool.server.truefoundry.names import MODEL, FullName, name_model, name_repo
 
 if TYPE_CHECKING:
+    from registry_tool.server.long_series import LongSeries
     from registry_tool.server.service import Service
 
-__all__ = ["BATCH_KIND", "REPO_KIND", "RUN_KIND", "Lookup", "read_tenant"]
+__all__ = ["BATCH_KIND", "REPO_KIND", "RUN_KIND", "SERIES_KIND", "Lookup", "read_tenant"]
 
 REPO_KIND: Final = "ml-repo"
 """The kind of object that an ML repo is."""
@@ -32,6 +33,9 @@ RUN_KIND: Final = "run"
 """That of a run."""
 BATCH_KIND: Final = "run-batch"
 """That of the values that were logged to a run at once."""
+
+SERIES_KIND: Final = "run-series"
+"""That of the metrics of a long run."""
 
 _TENANT: Final = "registry"
 _SHOWN: Final = 120
@@ -69,12 +73,14 @@ class Lookup(NamedTuple):
         snapshot: The state that it is answered from.
         subject: Who makes it; a namespace that they may not read does not exist.
         home: The namespace of manifests that name no ML repo.
+        series: Reads the long series of runs.
     """
 
     service: Service
     snapshot: Snapshot
     subject: Subject
     home: str
+    series: LongSeries
 
     @property
     def tenant(self) -> str:
@@ -249,12 +255,24 @@ class Lookup(NamedTuple):
         found = self.snapshot.find(f"{API}/{BATCH_KIND}", "parent", f"{RUN_KIND}/{run.slug}")
         return (batch for batch in found if isinstance(batch, ObjectRecord))
 
+    def series_of_run(self, run: ObjectRecord) -> Iterator[ObjectRecord]:
+        """The series of a run, in the order of time."""
+        found = self.snapshot.find(f"{API}/{SERIES_KIND}", "parent", f"{RUN_KIND}/{run.slug}")
+        return (series for series in found if isinstance(series, ObjectRecord))
+
+    @property
+    def has_series(self) -> bool:
+        """True where any run has some, so that what is shown of versions may need files."""
+        return bool(self.snapshot.indexes.all_ids(f"{API}/{SERIES_KIND}"))
+
     def run_metrics(self, version: VersionRecord) -> list[Data]:
         """What the run of a version measured at the version's step."""
         run = text(version.data, "source", "run_id")
         found = self._find(run) if len(run) == _UUID else None
         if not isinstance(found, ObjectRecord) or found.kind != RUN_KIND:
             return []
+        from registry_tool.server.truefoundry.run_values import read_history
+
         step = whole(version.data, "source", "step")
-        logged = (one for batch in self.batches(found) for one in records(batch.data, "metrics"))
+        logged = read_history(self, found, self.series)
         return [one for one in logged if whole(one, "step") == step]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
@@ -13,6 +14,7 @@ from registry_tool.live.records import ModelRecord, VersionRecord
 from registry_tool.manifests.data import whole
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.http.faces import JsonResponse, current_subject
+from registry_tool.server.long_series import LongSeries
 from registry_tool.server.truefoundry.edits import choose_namespace
 from registry_tool.server.truefoundry.errors import ManifestFieldError
 from registry_tool.server.truefoundry.lookup import Lookup
@@ -63,13 +65,24 @@ def read_page(request: Request) -> Page:
     )
 
 
-def answer_list(
-    found: Sequence[_T], page: Page, render: Callable[[_T], dict[str, JSON]]
+async def answer_list(
+    lookup: Lookup, found: Sequence[_T], page: Page, render: Callable[[_T], dict[str, JSON]]
 ) -> Response:
     """One page of a list."""
-    shown = islice(found, page.offset, page.offset + page.limit)
+
+    def show() -> list[dict[str, JSON]]:
+        return [render(one) for one in islice(found, page.offset, page.offset + page.limit)]
+
     pagination = {"total": len(found), "offset": page.offset, "limit": page.limit}
-    return JsonResponse({"data": [render(one) for one in shown], "pagination": pagination})
+    data = await asyncio.to_thread(show) if lookup.has_series else show()
+    return JsonResponse({"data": data, "pagination": pagination})
+
+
+async def _answer(lookup: Lookup, render: Callable[[], dict[str, JSON]]) -> Response:
+    """One object; what is shown may have to be fetched from the remote."""
+    return JsonResponse(
+        {"data": await asyncio.to_thread(render) if lookup.has_series else render()}
+    )
 
 
 def _read_steps(request: Request) -> set[float]:
@@ -93,13 +106,15 @@ class VersionReads:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._series = LongSeries(service, API)
 
     def lookup(self, request: Request) -> Lookup:
         """What one request is answered from: the state now, or for a request that only reads that of its beginning."""
         service, subject = self._service, current_subject(request)
         begun: Snapshot | None = request.scope["state"].get(API)
         snapshot = service.snapshot_for(subject) if begun is None else begun
-        return Lookup(service, snapshot, subject, service.writing_namespace(API))
+        home = service.writing_namespace(API)
+        return Lookup(service, snapshot, subject, home, self._series)
 
     def begin(self, request: Request) -> tuple[SubjectView, Subject]:
         """The state that a request which only reads is answered from, until its end, and who makes it."""
@@ -120,18 +135,20 @@ class VersionReads:
     async def get_version(self, request: Request) -> Response:
         """``GET model-versions/{id}``."""
         lookup = self.lookup(request)
-        return self.answer_version(lookup, lookup.version(request.path_params["id"]))
+        return await self.answer_version(lookup, lookup.version(request.path_params["id"]))
 
-    def answer_version(self, lookup: Lookup, version: VersionRecord) -> Response:
+    async def answer_version(self, lookup: Lookup, version: VersionRecord) -> Response:
         """One version."""
-        return JsonResponse({"data": render_version(lookup, version)})
+        return await _answer(lookup, lambda: render_version(lookup, version))
 
     async def list_versions(self, request: Request) -> Response:
         """``GET model-versions``: the newest first."""
         lookup, page = self.lookup(request), read_page(request)
         found = self._matching(request, lookup)
         newest = sorted(found, key=lambda version: version.id, reverse=True)
-        return answer_list(newest, page, lambda version: render_version(lookup, version))
+        return await answer_list(
+            lookup, newest, page, lambda version: render_version(lookup, version)
+        )
 
     def _matching(self, request: Request, lookup: Lookup) -> Iterator[VersionRecord]:
         """The versions that every filter lets through."""
@@ -176,7 +193,7 @@ class VersionReads:
         """``GET models/{id}``."""
         lookup = self.lookup(request)
         found = lookup.model(request.path_params["id"])
-        return JsonResponse({"data": render_model(lookup, found)})
+        return await _answer(lookup, lambda: render_model(lookup, found))
 
     async def list_models(self, request: Request) -> Response:
         """``GET models``: the newest first."""
@@ -188,7 +205,7 @@ class VersionReads:
         if request.query_params.get("include_empty_models", "true").lower() == "false":
             models = [m for m in models if next(lookup.snapshot.versions(m), None) is not None]
         newest = sorted(models, key=lambda model: model.id, reverse=True)
-        return answer_list(newest, page, lambda model: render_model(lookup, model))
+        return await answer_list(lookup, newest, page, lambda model: render_model(lookup, model))
 
     def _models(self, request: Request, lookup: Lookup) -> Iterable[ModelRecord]:
         """The models that a query is about."""

@@ -92,7 +92,7 @@ class RepoCalls:
         if "name" in request.query_params:
             found = lookup.find_repo(request.query_params["name"])
             repos = [] if found is None else [found]
-        return answer_list(repos, page, lambda repo: render_repo(lookup, repo))
+        return await answer_list(lookup, repos, page, lambda repo: render_repo(lookup, repo))
 
     async def get_repo(self, request: Request) -> Response:
         """``GET ml-repos/{id}``."""

@@ -116,7 +116,9 @@ def _split_key(written: str) -> tuple[str, str]:
 def _read_term(clause: Sequence[FilterToken]) -> RunTerm:
     words = " ".join(token.text for token in clause)[:_SHOWN]
     if len(clause) != 3 or clause[0].kind != NAME or clause[2].kind not in {TEXT, NUMBER}:  # noqa: PLR2004 (key, operator, value)
-        raise FilterError(f"{words!a} is no comparison; expected one such as params.model = 'SVM'")
+        raise FilterError(
+            f"{words!a} is not a comparison; expected one such as params.model = 'SVM'"
+        )
     entity, key = _split_key(clause[0].text)
     is_number = entity == "metrics" or (entity == "attributes" and key in _NUMERIC)
     operators = _NUMBER_OPERATORS if is_number else _TEXT_OPERATORS
@@ -183,7 +185,7 @@ def parse_run_order(clauses: Sequence[str]) -> list[RunOrder]:
         way = "" if match is None else (match["way"] or "ASC").upper()
         if match is None or way not in {"ASC", "DESC"}:
             raise FilterError(
-                f"{clause[:_SHOWN]!a} is no order; expected one such as metrics.rmse DESC"
+                f"{clause[:_SHOWN]!a} is not an order; expected one such as metrics.rmse DESC"
             )
         found.append(RunOrder(*_split_key(match["key"]), way == "ASC"))
     return found

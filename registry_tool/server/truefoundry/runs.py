@@ -1,7 +1,6 @@
 """Runs with their metrics, parameters and tags.
 
-A run is an object of the registry, and everything that is logged to it at once is another one below it: logging never rewrites
-what is there, so a long series costs what it adds, and two processes that log to one run do not wait for each other.
+A run is an object of the registry; what is logged to it is in others below it (``run_values``).
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from starlette.requests import Request
@@ -21,12 +19,12 @@ from registry_tool.errors import RefusedError
 from registry_tool.live.filters import FilterError
 from registry_tool.live.ids import number_namespace
 from registry_tool.live.records import ObjectRecord
-from registry_tool.manifests.data import Data, member, records, text, whole
+from registry_tool.manifests.data import Data, text, whole
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.http.faces import JsonResponse
 from registry_tool.server.truefoundry.bodies import read_body
 from registry_tool.server.truefoundry.errors import ManifestFieldError
-from registry_tool.server.truefoundry.lookup import BATCH_KIND, RUN_KIND, Lookup
+from registry_tool.server.truefoundry.lookup import RUN_KIND, Lookup
 from registry_tool.server.truefoundry.manifest import API
 from registry_tool.server.truefoundry.names import name_repo, parse_run_name
 from registry_tool.server.truefoundry.render import render_subject, write_subject
@@ -47,9 +45,16 @@ from registry_tool.server.truefoundry.run_filters import (
     parse_run_order,
     sort_runs,
 )
+from registry_tool.server.truefoundry.run_values import (
+    list_places,
+    log_values,
+    metric_order,
+    read_history,
+    read_values,
+)
+from registry_tool.writer.request import Person
 
 if TYPE_CHECKING:
-    from registry_tool.edits.changeset import Edit
     from registry_tool.server.changes import ChangeWriter
     from registry_tool.server.truefoundry.reads import VersionReads
 
@@ -65,41 +70,6 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9-]+")
 
 def _now() -> int:
     return time.time_ns() // 1_000_000
-
-
-@dataclass
-class _Logged:
-    """What was logged to a run."""
-
-    metrics: list[Data] = field(default_factory=list)
-    params: dict[str, JSON] = field(default_factory=dict)
-    tags: dict[str, JSON] = field(default_factory=dict)
-
-
-def _read_logged(lookup: Lookup, run: ObjectRecord) -> _Logged:
-    found = _Logged(tags=dict(member(run.data, "tags")))
-    for batch in lookup.batches(run):
-        found.metrics += records(batch.data, "metrics")
-        found.params |= member(batch.data, "params")
-        found.tags |= member(batch.data, "tags")
-        removed = batch.data.get("removed_tags")
-        for key in removed if isinstance(removed, list) else ():
-            found.tags.pop(str(key), None)
-    return found
-
-
-def _latest(metrics: Sequence[Data]) -> list[Data]:
-    """The last value of each metric: of the highest step, and there the newest."""
-    found: dict[str, Data] = {}
-    for metric in metrics:
-        before = found.get(text(metric, "key"))
-        if before is None or _order(metric) >= _order(before):
-            found[text(metric, "key")] = metric
-    return [found[key] for key in sorted(found)]
-
-
-def _order(metric: Data) -> tuple[int, int]:
-    return whole(metric, "step"), whole(metric, "timestamp")
 
 
 def _render_metric(metric: Data) -> dict[str, JSON]:
@@ -138,8 +108,8 @@ def _render_info(lookup: Lookup, run: ObjectRecord) -> dict[str, JSON]:
 
 
 def _render_run(lookup: Lookup, run: ObjectRecord) -> dict[str, JSON]:
-    logged = _read_logged(lookup, run)
-    metrics: list[JSON] = [_render_metric(metric) for metric in _latest(logged.metrics)]
+    logged = read_values(lookup, run)
+    metrics: list[JSON] = [_render_metric(metric) for metric in logged.latest()]
     return {
         "info": _render_info(lookup, run),
         "data": {
@@ -242,9 +212,11 @@ class RunCalls:
     async def _log(self, request: Request, run: ObjectRecord, data: dict[str, JSON]) -> Response:
         kept: dict[str, JSON] = {key: value for key, value in data.items() if value}
         if kept:
-            await self._changes.write(
-                request, text(run.data, "namespace"), _add_batch(run, self._reads, request, kept)
-            )
+            edit = log_values(self._reads.lookup(request), run, kept)
+            await self._changes.write(request, text(run.data, "namespace"), edit)
+            lookup = self._reads.lookup(request)
+            for place in list_places(lookup, run) if "metrics" in kept else ():
+                lookup.series.note(place, Person(lookup.subject.name, lookup.subject.email))
         return JsonResponse(_DONE)
 
     async def log_batch(self, request: Request) -> Response:
@@ -287,45 +259,43 @@ class RunCalls:
         """``GET runs/{id}/metrics/history``."""
         lookup, run = self._find(request)
         key = request.query_params.get("metric_key", "")
-        return JsonResponse({"metrics": _history(_read_logged(lookup, run), key, None)})
+        found = await asyncio.to_thread(_histories, lookup, run, [key], None)
+        return JsonResponse({"metrics": found[key]})
 
     async def list_histories(self, request: Request) -> Response:
         """``POST runs/{id}/metrics/list``."""
         body = await read_body(request, HistoriesBody)
         lookup, run = self._find(request)
-        logged = _read_logged(lookup, run)
-        keys = dict.fromkeys(body.metric_keys or [text(one, "key") for one in logged.metrics])
-        found: list[JSON] = [
-            {"key": key, "metrics": _history(logged, key, body.step)} for key in keys
-        ]
-        return JsonResponse({"metric_collections": found})
+        every = (text(one, "key") for one in read_values(lookup, run).metrics)
+        keys = [*dict.fromkeys(body.metric_keys or every)]
+        found = await asyncio.to_thread(_histories, lookup, run, keys, body.step)
+        shown: list[JSON] = [{"key": key, "metrics": found[key]} for key in keys]
+        return JsonResponse({"metric_collections": shown})
 
 
-def _history(logged: _Logged, key: str, step: int | None) -> list[JSON]:
-    found = [one for one in logged.metrics if text(one, "key") == key]
-    if step is not None:
-        found = [one for one in found if whole(one, "step") == step]
-    return [_render_metric(one) for one in sorted(found, key=_order)]
+def _histories(
+    lookup: Lookup, run: ObjectRecord, keys: Sequence[str], step: int | None
+) -> dict[str, list[JSON]]:
+    """The values of some metrics by key, in order; may read files."""
+    found: dict[str, list[Data]] = {key: [] for key in keys}
+    for metric in read_history(lookup, run, lookup.series):
+        history = found.get(text(metric, "key"))
+        if history is not None and (step is None or whole(metric, "step") == step):
+            history.append(metric)
+    return {
+        key: [_render_metric(one) for one in sorted(history, key=metric_order)]
+        for key, history in found.items()
+    }
 
 
 def _check_params(lookup: Lookup, run: ObjectRecord, params: Mapping[str, JSON]) -> None:
     """A parameter keeps its value, as with MLflow, which TrueFoundry's runs come from."""
-    known = _read_logged(lookup, run).params
+    known = read_values(lookup, run).params
     for key, value in params.items():
         if key in known and known[key] != value:
             raise ManifestFieldError(
                 f"params.{key}", f"it is {str(known[key])[:80]!a} already, and keeps its value"
             )
-
-
-def _add_batch(
-    run: ObjectRecord, reads: VersionReads, request: Request, data: dict[str, JSON]
-) -> Edit:
-    lookup = reads.lookup(request)
-    number = sum(1 for _ in lookup.batches(run)) + 1
-    parent = f"{RUN_KIND}/{run.slug}"
-    whole_data: dict[str, JSON] = {"namespace": text(run.data, "namespace"), **data}
-    return put_object(API, BATCH_KIND, f"{run.slug} {number}", whole_data, parent=parent)
 
 
 def _free_name(lookup: Lookup, namespace: str, wanted: str) -> str:
@@ -372,8 +342,8 @@ def _read_attributes(lookup: Lookup, run: ObjectRecord) -> RunValues:
 
 def _read_values(lookup: Lookup, run: ObjectRecord) -> RunValues:
     """What a run is filtered and ordered by."""
-    logged = _read_logged(lookup, run)
-    metrics = {text(one, "key"): one.get("value") for one in _latest(logged.metrics)}
+    logged = read_values(lookup, run)
+    metrics = {text(one, "key"): one.get("value") for one in logged.latest()}
     return RunValues(
         {key: value for key, value in metrics.items() if isinstance(value, int | float)},
         {key: str(value) for key, value in logged.params.items()},

@@ -35,8 +35,10 @@ from registry_tool.server.files.uploads import (
 )
 from registry_tool.server.files.version_files import (
     StoredFile,
+    advise_decryption,
     fetch_file,
     find_file,
+    is_encrypted,
     is_served,
     list_files,
     only_folder,
@@ -359,9 +361,9 @@ def _check_token(token: str) -> int:
 def _check_served(version: VersionRecord) -> None:
     if not is_served(version):
         raise NotFoundError(f"the files of {version.model}@{version.version} are not served: it is {version.state}")  # fmt: skip
-    if "encryption" in version.data:
+    if is_encrypted(version):
         raise ForbiddenError(
-            f"{version.model}@{version.version} is encrypted; use: registry fetch {version.model}@{version.version}"
+            f"{version.model}@{version.version} is encrypted", remedy=advise_decryption(version)
         )
 
 

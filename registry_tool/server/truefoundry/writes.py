@@ -127,7 +127,7 @@ class VersionWrites:
         found = lookup.snapshot.version(reference.model, str(reference.selector))
         if found is None:
             raise ConflictError(f"{reference} was changed by another request", remedy="try again")
-        return self._reads.answer_version(lookup, found)
+        return await self._reads.answer_version(lookup, found)
 
     def find_target(self, lookup: Lookup, manifest: dict[str, JSON]) -> Target:
         """What a manifest is about.

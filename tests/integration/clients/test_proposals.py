@@ -187,8 +187,14 @@ def test_clients_propose_and_a_person_merges(place: Place) -> None:
         assert ready["version"] == ["READY", {"team": "nlp"}, ""]
         # An id from before the merge leads to the object.
         old = place.get(server, f"{KUBEFLOW}/registered_models/{_ids(made)[0]}")
-        assert old.json()["id"] == str(_ids(merged)[0]) or old.status_code == 404
+        assert old.json()["id"] == str(_ids(merged)[0])
         assert place.get(server, "/status").json()["proposals"] == []
+        server.kill()
+    with place.served() as server:
+        old = place.get(server, f"{KUBEFLOW}/model_versions/{_ids(made)[1]}")
+        assert old.json()["id"] == str(_ids(merged)[1])
+        other = place.get(server, f"{KUBEFLOW}/model_versions/{_ids(made)[1]}", "Bob")
+        assert other.status_code == 404
     done = run_program("check", "--all", cwd=place.work)
     place.say(f"reviewer$ registry check --all\n    {done.out}")
     assert done.code == 0, done.out + done.err

@@ -24,7 +24,8 @@ from registry_tool.live.ids import BRANCH_START
 from registry_tool.live.records import VersionRecord
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.service import Service, ServiceOptions, open_service
-from registry_tool.server.views import SubjectView
+from registry_tool.server.state_files import StateFiles
+from registry_tool.server.views import GivenIds, SubjectView
 
 BRANCH: Final = "serve/ada@example.org"
 ADAS: Final = Subject(ADA.name, ADA.email, grants=parse_grants(["write"]))
@@ -179,6 +180,49 @@ def test_a_restart_after_the_merge_finds_nothing(bare: Path, tmp_path: Path) -> 
     with open_service(bare, ServiceOptions()) as service:
         assert service.view_for(ADAS).snapshot is service.snapshot
         assert _status(service) == []
+
+
+def test_former_ids_lead_to_what_was_merged_after_a_restart(bare: Path, tmp_path: Path) -> None:
+    with open_service(bare, ServiceOptions()) as service:
+        _write(service, 1, 2)
+        view = service.view_for(ADAS)
+        before = {name: _version(view, name).id for name in ("3", "4")}
+        artifact = view.snapshot.artifacts(_version(view, "3"))[0]
+    work = _work(tmp_path, bare)
+    git(work, "cherry-pick", f"origin/{BRANCH}~1")
+    git(work, "push", "--quiet", "origin", "HEAD:main")
+    with open_service(bare, ServiceOptions()) as service:  # one of two is merged
+        view = service.view_for(ADAS)
+        third, fourth = _version(view, "3"), _version(view, "4")
+        assert service.find_published(ADAS, before["3"], view.snapshot) == third.id < BRANCH_START
+        now = service.find_published(ADAS, artifact.id, view.snapshot, is_artifact=True)
+        assert now == view.snapshot.artifacts(third)[0].id
+        assert service.find_published(ADAS, before["4"], view.snapshot) == fourth.id
+        assert fourth.id not in before.values() or fourth.id == before["4"]
+    git(bare, "branch", "--quiet", "-D", BRANCH)
+    git(work, "cherry-pick", f"origin/{BRANCH}")
+    git(work, "push", "--quiet", "origin", "HEAD:main")
+    with open_service(bare, ServiceOptions()) as service:  # no branch is left
+        for name, former in before.items():
+            found = service.find_published(ADAS, former, service.snapshot)
+            assert found == _version(service.view_for(ADAS), name).id < BRANCH_START
+            assert service.find_published(BOBS, former, service.snapshot) == 0
+
+
+def test_remembered_ids_are_bounded_and_half_a_line_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry_tool.server.views._MOST_FORMER", 3)
+    files = StateFiles(tmp_path / "ids")
+    given = GivenIds(files, "ada")
+    for number in range(1, 9):
+        given.add({(False, number): (f"key-{number}", None)})
+    files.append("ada", b'[false,9,"key')
+    again = GivenIds(files, "ada")
+    assert [n for n in range(10) if again.find(n, is_artifact=False)] == [7, 8]
+    assert again.highest == 8
+    assert len(files.read("ada").splitlines()) == 2
+    assert GivenIds(StateFiles(None), "ada").highest == 0
 
 
 def test_what_others_push_to_a_branch_is_seen_and_a_deleted_one_is_gone(

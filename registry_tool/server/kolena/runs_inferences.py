@@ -1,0 +1,261 @@
+"""Kolena's calls about inferences: what a model says of each sample, shared by all of its test runs.
+
+A sample has one inference of a model: the one that was uploaded last. Uploading another needs ``reset``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from registry_tool.live.records import ObjectRecord, Record
+from registry_tool.manifests.data import Data, records, text, whole
+from registry_tool.names import Reference
+from registry_tool.server.http.faces import JsonResponse
+from registry_tool.server.kolena.bodies import read_body
+from registry_tool.server.kolena.errors import IncorrectUsageError
+from registry_tool.server.kolena.lookup import API, SUITE_VERSION_KIND, Lookup, look_up
+from registry_tool.server.kolena.parquet import Column, Table, read_files
+from registry_tool.server.kolena.runs_bodies import (
+    ModelInferencesBody,
+    RemainingSamplesBody,
+    RunInferencesBody,
+    UploadInferencesBody,
+)
+from registry_tool.server.kolena.runs_edits import (
+    INFERENCES_KIND,
+    InferenceUpload,
+    UploadedFile,
+    add_inferences,
+)
+from registry_tool.server.kolena.runs_lookup import find_run, run_suite
+
+if TYPE_CHECKING:
+    from registry_tool.server.changes import ChangeWriter
+    from registry_tool.server.kolena.bulk import BulkCalls
+    from registry_tool.server.kolena.samples import SampleStore
+    from registry_tool.server.service import Service
+
+__all__ = ["INFERENCE_COLUMNS", "InferenceCalls"]
+
+INFERENCE_COLUMNS: Final = (Column("test_sample"), Column("inference"))
+_SAMPLE: Final = "test_sample"
+_METADATA: Final = "test_sample_metadata"
+_OF_CASE: Final = (_SAMPLE, _METADATA, "ground_truth")
+_REMAINING: Final = "remaining"
+_OF_RUN: Final = "run-inferences"
+_OF_MODEL: Final = "model-inferences"
+_SHOWN: Final = 80
+
+
+def _model(record: Record) -> Hashable:
+    return text(record.data, "model") or None if isinstance(record, ObjectRecord) else None
+
+
+def list_uploads(lookup: Lookup, model: str) -> list[Data]:
+    """The uploads of inferences of a model, in their order.
+
+    Args:
+        lookup: What a request is answered from.
+        model: The model, as ``namespace/model@version``.
+    """
+    kind = f"{API}/{INFERENCES_KIND}"
+    ids = lookup.snapshot.indexes.find(kind, "kolena model", _model, model)
+    found = [one for one in map(lookup.snapshot.records.get, ids) if one is not None]
+    parts = sorted(found, key=lambda one: whole(one.data, "number"))
+    return [upload for part in parts for upload in records(part.data, "uploads")]
+
+
+class InferenceCalls:
+    """The calls, over a service.
+
+    Args:
+        service: The registry.
+        changes: Writes.
+        bulk: Uploads and downloads of rows.
+        samples: The samples of test cases.
+    """
+
+    def __init__(
+        self, service: Service, changes: ChangeWriter, bulk: BulkCalls, samples: SampleStore
+    ) -> None:
+        self._service = service
+        self._changes = changes
+        self._bulk = bulk
+        self._samples = samples
+        bulk.provide(_REMAINING, self._read_remaining)
+        bulk.provide(_OF_RUN, self._read_run)
+        bulk.provide(_OF_MODEL, self._read_model)
+
+    # --- reading
+
+    def _read_uploads(self, uploads: Sequence[Data], *columns: str) -> Table:
+        """The rows of uploads, of each sample the newest."""
+        wanted = tuple(one for one in INFERENCE_COLUMNS if not columns or one.name in columns)
+        found = Table.build(wanted, {})
+        for upload in uploads:
+            for file in records(upload, "files"):
+                found = found.followed_by(self._bulk.open(file, INFERENCE_COLUMNS).select(*(one.name for one in wanted)))  # fmt: skip
+        return found.keep_last(_SAMPLE) if len(uploads) > 1 else found
+
+    def _read_suite(self, lookup: Lookup, suite: ObjectRecord) -> Table:
+        """The samples of all test cases of a suite, each once."""
+        tables = [
+            self._samples.open(lookup, case).select(*_OF_CASE) for case in lookup.suite_cases(suite)
+        ]
+        if not tables:
+            return Table.build([Column(name) for name in _OF_CASE], {})  # fmt: skip
+        found = tables[0]
+        for table in tables[1:]:
+            found = found.followed_by(table)
+        return found.keep_first(_SAMPLE)
+
+    def _read_remaining(self, lookup: Lookup, target: str) -> Table:
+        slug, model, known = json.loads(target)
+        suite = lookup.snapshot.object(API, SUITE_VERSION_KIND, slug)
+        if suite is None:
+            return Table.build((Column(_SAMPLE), Column(_METADATA)), {})
+        samples = self._read_suite(lookup, suite).select(_SAMPLE, _METADATA)
+        uploads = list_uploads(lookup, model)[:known]
+        return (
+            samples.without(_SAMPLE, self._read_uploads(uploads, _SAMPLE)) if uploads else samples
+        )
+
+    def _read_run(self, lookup: Lookup, target: str) -> Table:
+        slug, model, known = json.loads(target)
+        suite = lookup.snapshot.object(API, SUITE_VERSION_KIND, slug)
+        samples = Table.build((Column(_SAMPLE),), {}) if suite is None else self._read_suite(lookup, suite)  # fmt: skip
+        return samples.joined(_SAMPLE, self._read_uploads(list_uploads(lookup, model)[:known]))
+
+    def _read_model(self, lookup: Lookup, target: str) -> Table:
+        slug, model, known = json.loads(target)
+        case = lookup.case_at(slug)
+        samples = Table.build((Column(_SAMPLE),), {}) if case is None else self._samples.open(lookup, case).select(*_OF_CASE)  # fmt: skip
+        return samples.joined(_SAMPLE, self._read_uploads(list_uploads(lookup, model)[:known]))
+
+    def count_remaining(self, lookup: Lookup, run: ObjectRecord) -> int:
+        """How many samples of a run have no inference yet. Called in a thread."""
+        model = text(run.data, "model")
+        target = json.dumps([text(run.data, "suite"), model, len(list_uploads(lookup, model))])
+        return self._read_remaining(lookup, target).rows
+
+    async def load_remaining(self, request: Request) -> Response:
+        """``PUT generic/test-run/load-remaining-test-samples``."""
+        body = await read_body(request, RemainingSamplesBody)
+        lookup = look_up(self._service, request)
+        run = find_run(lookup, body.test_run_id)
+        model = text(run.data, "model")
+        # What is uploaded while the files are loaded one after the other must not move their rows.
+        known = 0 if body.load_all else len(list_uploads(lookup, model))
+        target = json.dumps([text(run.data, "suite"), model, known])
+        return await self._bulk.answer(lookup, _REMAINING, target, body.batch_size)
+
+    async def load_run(self, request: Request) -> Response:
+        """``PUT generic/test-run/load-test-sample-inferences``."""
+        body = await read_body(request, RunInferencesBody)
+        lookup = look_up(self._service, request)
+        run = find_run(lookup, body.test_run_id)
+        model = text(run.data, "model")
+        target = json.dumps([text(run.data, "suite"), model, len(list_uploads(lookup, model))])
+        return await self._bulk.answer(lookup, _OF_RUN, target, body.batch_size)
+
+    async def load_model(self, request: Request) -> Response:
+        """``PUT generic/model/load-inferences``."""
+        body = await read_body(request, ModelInferencesBody)
+        lookup = look_up(self._service, request)
+        version, case = lookup.model(body.model_id), lookup.case(body.test_case_id)
+        if lookup.model_workflow(version) != text(case.data, "workflow"):
+            raise IncorrectUsageError("the model and the test case have different workflows")
+        model = str(Reference(version.model, version.version))
+        target = json.dumps([case.slug, model, len(list_uploads(lookup, model))])
+        return await self._bulk.answer(lookup, _OF_MODEL, target, body.batch_size)
+
+    # --- uploading
+
+    async def upload(self, request: Request) -> Response:
+        """``PUT generic/test-run/upload-inferences``: all of them or none."""
+        body = await read_body(request, UploadInferencesBody)
+        lookup = look_up(self._service, request)
+        run = find_run(lookup, body.test_run_id)
+        namespace, model = text(run.data, "namespace"), text(run.data, "model")
+        self._service.require(lookup.subject, "write", namespace)
+        uploads = list_uploads(lookup, model)
+        again = next((one for one in uploads if text(one, "uuid") == body.uuid), None)
+        if again is not None:  # the client repeats a request whose answer it did not get
+            return JsonResponse({"n_uploaded": _count_rows(again)})
+        files = await asyncio.to_thread(self._take, lookup, run, uploads, body)
+        if files:
+            upload = InferenceUpload(body.uuid, run.slug, body.reset, files)
+            known = [text(one, "uuid") for one in uploads]
+            edit = add_inferences(model, namespace, upload, known=known)
+            await self._changes.write(request, namespace, edit)
+        await asyncio.to_thread(self._bulk.forget, body.uuid)
+        return JsonResponse({"n_uploaded": sum(file.rows for file in files)})
+
+    def _take(
+        self, lookup: Lookup, run: ObjectRecord, uploads: Sequence[Data], body: UploadInferencesBody
+    ) -> list[UploadedFile]:
+        """Check an upload, and write it to the DVC remote."""
+        chunks = self._bulk.list_chunks(body.uuid)
+        tables = [read_files([chunk], INFERENCE_COLUMNS).select(_SAMPLE) for chunk in chunks]
+        if not tables:
+            return []
+        given = tables[0]
+        for table in tables[1:]:
+            given = given.followed_by(table)
+        self._check(lookup, run, given, uploads, reset=body.reset)
+        kept = (self._bulk.keep_file(chunk, table.rows) for chunk, table in zip(chunks, tables, strict=True))  # fmt: skip
+        return [read_uploaded(one) for one in kept]
+
+    def _check(
+        self,
+        lookup: Lookup,
+        run: ObjectRecord,
+        given: Table,
+        uploads: Sequence[Data],
+        *,
+        reset: bool,
+    ) -> None:
+        _, suite = run_suite(lookup, run)
+        samples = self._read_suite(lookup, suite)
+        strange = given.without(_SAMPLE, samples)
+        if strange.rows:
+            raise IncorrectUsageError(
+                f"{_count(strange)} not in the test suite, such as {_show(strange)}"
+            )
+        if reset:
+            return
+        if given.keep_first(_SAMPLE).rows < given.rows:
+            raise IncorrectUsageError("a test sample has two inferences in one upload")
+        if uploads:
+            fresh = given.without(_SAMPLE, self._read_uploads(uploads, _SAMPLE))
+            if fresh.rows < given.rows:
+                number = given.rows - fresh.rows
+                raise IncorrectUsageError(
+                    f"{number} of {given.rows} test samples have an inference of {text(run.data, 'model')} already",
+                    remedy="upload only those of load_test_samples(), or replace them with reset=True",
+                )
+
+
+def _count(table: Table) -> str:
+    return "1 test sample is" if table.rows == 1 else f"{table.rows} test samples are"
+
+
+def _show(table: Table) -> str:
+    return ascii(table.slice(0, 1).texts(_SAMPLE)[0][:_SHOWN])
+
+
+def _count_rows(upload: Data) -> int:
+    return sum(whole(file, "rows") for file in records(upload, "files"))
+
+
+def read_uploaded(entry: Data) -> UploadedFile:
+    """A stored file as ``BulkCalls.keep_file`` describes it."""
+    return UploadedFile(
+        text(entry, "md5"), text(entry, "sha256"), whole(entry, "size"), whole(entry, "rows")
+    )

@@ -1,0 +1,1 @@
+"""Pages: addresses, templates, figures; a view in, HTML and JSON out."""

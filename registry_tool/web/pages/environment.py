@@ -1,0 +1,122 @@
+"""The Jinja environment, and the assets that pages load: named by their digest, so that they can be cached for ever."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Final
+
+from registry_tool.api.promotion import GateResult
+from registry_tool.catalog.describe import sentence
+from registry_tool.installation import package_of_extra
+from registry_tool.paths import resource
+from registry_tool.web.pages import addresses, words
+from registry_tool.web.pages.files import Page, SiteFile
+from registry_tool.web.views.plain import write_json
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["POLICY", "Templates", "load_templates"]
+
+_FOLDER: Final = "templates/web"
+# No inline style or script, no other host. Frames cannot be forbidden by an element, only by a header.
+POLICY: Final = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "worker-src 'self'; form-action 'self'; base-uri 'none'"
+)
+
+
+def _is_passing(gate: GateResult) -> bool:
+    return gate.state == "held"
+
+
+def _is_failing(gate: GateResult) -> bool:
+    return gate.state == "failed"
+
+
+class Templates:
+    """The templates and assets of this installation."""
+
+    @cached_property
+    def _environment(self) -> Environment:
+        with package_of_extra("the catalog site", "site"):
+            from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+        made = Environment(
+            loader=FileSystemLoader(resource(_FOLDER)),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        made.filters.update(words.FILTERS)
+        made.tests.update(passing=_is_passing, failing=_is_failing)
+        made.globals.update(
+            policy=POLICY,
+            model_page=addresses.model_page,
+            version_page=addresses.version_page,
+            older_page=addresses.older_page,
+            lineage_page=addresses.lineage_page,
+            list_page=addresses.list_page,
+            namespace_page=addresses.namespace_page,
+            timeline_page=addresses.timeline_page,
+            length=words.length_words,
+            sentence=sentence,
+            assets={name: path for name, (path, _) in self.assets.items()},
+        )
+        return made
+
+    @cached_property
+    def assets(self) -> dict[str, tuple[str, bytes]]:
+        """Each asset by its name, as where it is on the site and its content."""
+        found = {}
+        for file in sorted((resource(_FOLDER) / "assets").iterdir()):
+            content = file.read_bytes()
+            digest = hashlib.sha256(content).hexdigest()[:12]
+            found[file.name] = (f"assets/{file.stem}.{digest}{file.suffix}", content)
+        return found
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of all templates and assets."""
+        whole = hashlib.sha256()
+        for file in sorted(resource(_FOLDER).rglob("*")):
+            if file.is_file():
+                whole.update(file.relative_to(resource(_FOLDER)).as_posix().encode() + b"\0")
+                whole.update(hashlib.sha256(file.read_bytes()).digest())
+        return whole.hexdigest()
+
+    def render_assets(self) -> Iterator[SiteFile]:
+        """The assets as files of the site."""
+        for path, content in self.assets.values():
+            yield SiteFile(path, content)
+
+    def render(self, template: str, path: str, view: object, **values: object) -> Page:
+        """A page out of a view.
+
+        Args:
+            template: The name of its template.
+            path: Where the page is.
+            view: Its values, in the template ``view``; they are also the JSON next to it.
+            values: More names for the template.
+
+        Raises:
+            MissingPackageError: Jinja2 is not installed.
+        """
+
+        def url(target: str) -> str:
+            return addresses.relative(path, target)
+
+        html = self._environment.get_template(template).render(
+            view=view, url=url, path=path, **values
+        )
+        return Page(path, html.encode("utf-8", "replace"), write_json(view))
+
+
+@cache
+def load_templates() -> Templates:
+    """The templates of this installation, read once."""
+    return Templates()

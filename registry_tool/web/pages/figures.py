@@ -1,0 +1,170 @@
+"""Figures as inline SVG: positions in percent, so that they shrink without shrinking their text and need no script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+from markupsafe import Markup, escape
+
+from registry_tool.web.pages.axes import LEFT, RIGHT, TimeAxis, ValueAxis, number_ticks
+from registry_tool.web.pages.words import day_words, number_words
+from registry_tool.web.views.model import FigurePanel, ModelFigure
+from registry_tool.web.views.moves import Tenure
+from registry_tool.web.views.version import ComparedMetric, MetricSeries
+
+__all__ = ["draw_bar", "draw_lane", "draw_model_figure", "draw_series"]
+
+_PANEL: Final = 158.0
+_LANE: Final = 52.0
+_NARROW: Final = 3.0  # percent: too small for a name inside
+
+
+def _text(x: float, y: float, words: str, kind: str = "", anchor: str = "") -> str:
+    shape = f' class="{kind}"' if kind else ""
+    side = f' text-anchor="{anchor}"' if anchor else ""
+    return f'<text x="{x:g}%" y="{y:g}"{shape}{side}>{escape(words)}</text>'
+
+
+def _line(x: tuple[float, float], y: tuple[float, float], kind: str) -> str:
+    return f'<line class="{kind}" x1="{x[0]:g}%" x2="{x[1]:g}%" y1="{y[0]:g}" y2="{y[1]:g}"/>'
+
+
+def _bounds(panel: FigurePanel) -> Iterator[tuple[str, float]]:
+    for bound in panel.bounds:
+        if bound.minimum is not None:
+            yield f"gate of {bound.stage}: at least {bound.minimum:.6g}", bound.minimum
+        if bound.maximum is not None:
+            yield f"gate of {bound.stage}: at most {bound.maximum:.6g}", bound.maximum
+
+
+def _draw_panel(panel: FigurePanel, time: TimeAxis, top: float) -> Iterator[str]:
+    bounds = list(_bounds(panel))
+    values = [point.value for point in panel.points] + [value for _, value in bounds]
+    axis = ValueAxis.over(values, top=top + 34, bottom=top + _PANEL - 20)
+    yield _text(0, top + 14, panel.key, "lab")
+    if panel.better:
+        yield _text(100, top + 14, f"{panel.better} is better", "hint", "end")
+    for tick in number_ticks(axis.low, axis.high):
+        y = axis.place(tick)
+        yield _line((0, 100), (y, y), "grid")
+        yield _text(0, y - 4, f"{tick:.4g}", "tick")
+    for words, value in bounds:
+        y = axis.place(value)
+        yield _line((0, 100), (y, y), "gate")
+        yield _text(100, y + 14, words, "gtext", "end")
+    places = [(time.place(one.at), axis.place(one.value)) for one in panel.points]
+    yield from (_line((a[0], b[0]), (a[1], b[1]), "run") for a, b in pairwise(places))
+    for point, (x, y) in zip(panel.points, places, strict=True):
+        words = f"Version {point.version}, {day_words(point.at)}: {number_words(point.value)}"
+        kind, radius = ("dot is", 5) if point.is_current else ("dot", 3.6)
+        circle = f'<circle class="{kind}" cx="{x:g}%" cy="{y:g}" r="{radius}"/>'
+        yield f"<g><title>{escape(words)}</title>{circle}</g>"
+    for point, (x, y) in zip(panel.points, places, strict=True):
+        if point.is_current or point is panel.points[-1]:
+            anchor = "end" if x > 90 else "start" if x < 10 else "middle"  # noqa: PLR2004
+            yield _text(x, y - 11, number_words(point.value), "lab", anchor)
+
+
+def _draw_tenure(one: Tenure, place: tuple[float, float], y: float, kind: str) -> str:
+    left, right = place
+    until = "now" if one.end is None else day_words(one.end)
+    back = ", then rolled back" if one.was_rolled_back else ""
+    words = f"{one.version or 'unreadable'} from {day_words(one.start)} to {until}{back}"
+    width = max(0.6, round(right - left - 0.25, 2))
+    shape = f'<rect class="{kind}" x="{left:g}%" width="{width:g}%" y="{y:g}" height="22" rx="4"/>'
+    name = ""
+    if width > max(_NARROW, 1.3 * len(one.version)):
+        name = _text(round(left + width / 2, 2), y + 15, one.version, "on", "middle")
+    return f"<g><title>{escape(words)}</title>{shape}{name}</g>"
+
+
+def draw_lane(
+    tenures: tuple[Tenure, ...], time: TimeAxis, y: float, kind: str = ""
+) -> Iterator[str]:
+    """The tenures of one alias, as marks on one line."""
+    for one in tenures:
+        right = RIGHT if one.end is None else time.place(one.end)
+        state = " back" if one.was_rolled_back else (" cur" if one.end is None else "")
+        yield _draw_tenure(one, (time.place(one.start), right), y, f"tenure{kind}{state}")
+
+
+def _ticks(time: TimeAxis, y: float) -> Iterator[str]:
+    for x, name in time.ticks():
+        yield _line((x, x), (y - 10, y - 2), "grid")
+        yield _text(x, y + 12, name, "", "end" if x > 94 else "")  # noqa: PLR2004
+
+
+def _ghost(figure: ModelFigure, time: TimeAxis, height: float) -> str:
+    """The time of today's holder of the main stage, behind all panels."""
+    current = [one for _, held in figure.lanes[:1] for one in held if one.end is None]
+    if not current or not figure.panels:
+        return ""
+    left = time.place(current[-1].start)
+    return f'<rect class="ghost" x="{left:g}%" width="{RIGHT - left:g}%" y="24" height="{height - 40:g}"/>'
+
+
+def draw_model_figure(figure: ModelFigure) -> Markup:
+    """Metrics above, stages below, one axis of time."""
+    time = TimeAxis(figure.start, figure.end)
+    height = _PANEL * len(figure.panels)
+    parts = [_ghost(figure, time, height)]
+    for number, panel in enumerate(figure.panels):
+        parts += _draw_panel(panel, time, number * _PANEL)
+    y = height
+    for number, (alias, held) in enumerate(figure.lanes):
+        parts.append(_text(0, y + 14, alias, "lab"))
+        parts.append(
+            f'<rect class="lane-bed" x="0" width="100%" y="{y + 22:g}" height="22" rx="4"/>'
+        )
+        parts += draw_lane(held, time, y + 22, "" if number == 0 else " s")
+        y += _LANE
+    parts += _ticks(time, y + 6)
+    metrics = ", ".join(panel.key for panel in figure.panels)
+    about = f"{metrics} of versions over time" if metrics else ""
+    lanes = " and ".join(alias for alias, _ in figure.lanes)
+    label = "; ".join(filter(None, [about, f"which version was {lanes}" if lanes else ""]))
+    body = "".join(parts)
+    return Markup(  # noqa: S704 - every text in it is escaped above
+        f'<svg height="{y + 22:g}" role="img" aria-label="{escape(label)}">{body}</svg>'
+    )
+
+
+def draw_series(series: MetricSeries) -> Markup:
+    """One metric over its steps."""
+    axis = ValueAxis.over([one.value for one in series.points], top=26, bottom=92)
+    first, last = series.points[0].at, series.points[-1].at
+    span = (last - first) or 1.0
+    places = [
+        (round(LEFT + (p.at - first) / span * (RIGHT - LEFT), 2), axis.place(p.value))
+        for p in series.points
+    ]
+    parts = []
+    for tick in number_ticks(axis.low, axis.high):
+        y = axis.place(tick)
+        parts += [_line((0, 100), (y, y), "grid"), _text(0, y - 4, f"{tick:.4g}", "tick")]
+    parts += [_line((a[0], b[0]), (a[1], b[1]), "run") for a, b in pairwise(places)]
+    if series.unit != "time":
+        parts.append(_text(LEFT, 110, f"{series.unit} {first:g}"))
+        parts.append(_text(RIGHT, 110, f"{last:g}", "", "end"))
+    label = (
+        f"{series.key}: {series.count} values, the last is {number_words(series.points[-1].value)}"
+    )
+    return Markup(  # noqa: S704 - every text in it is escaped above
+        f'<svg height="116" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>'
+    )
+
+
+def draw_bar(one: ComparedMetric, scale: float) -> Markup:
+    """A change as a bar to the left or right of the middle; ``scale`` is the share, in percent, of half the width."""
+    if not one.share:
+        return Markup("")
+    width = round(min(50.0, abs(one.share) * 100 / scale * 50), 2)
+    left = 50.0 if one.share > 0 else 50.0 - width
+    kind = {"better": "up", "worse": "down"}.get(one.verdict, "even")
+    return Markup(  # noqa: S704 - numbers and fixed words
+        f'<svg class="bar" height="10" aria-hidden="true"><rect class="bed" width="100%" height="10" rx="5"/>'
+        f'<rect class="{kind}" x="{left:g}%" width="{width:g}%" height="10" rx="3"/>'
+        '<line class="mid" x1="50%" x2="50%" y1="0" y2="10"/></svg>'
+    )

@@ -1,0 +1,197 @@
+"""Pages of a registry at one commit: those of one model, and those that list models.
+
+A page of a model depends on the model's key and on nothing else. Pages that list are made of summaries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from markupsafe import Markup
+
+from registry_tool.names import ModelName
+from registry_tool.web.pages import addresses
+from registry_tool.web.pages.environment import load_templates
+from registry_tool.web.pages.figures import draw_bar, draw_model_figure, draw_series
+from registry_tool.web.pages.files import Page, SiteFile
+from registry_tool.web.views.home import view_home
+from registry_tool.web.views.model import (
+    PAGE_SIZE,
+    ModelFigure,
+    ModelPageView,
+    view_model,
+    view_older,
+)
+from registry_tool.web.views.reading import ModelReading, read_model
+from registry_tool.web.views.source import PageSource
+from registry_tool.web.views.summary import ModelSummary, summarize_model
+from registry_tool.web.views.version import VersionPageView, view_version
+
+__all__ = ["RenderedModel", "Selection", "render_assets", "render_listings", "render_model"]
+
+# Which versions get a page of their own: all of them, or those that have a name and the newest ten.
+Selection = Literal["all", "named"]
+_NEWEST = 10
+
+
+class RenderedCard(NamedTuple):
+    """A card.
+
+    Attributes:
+        html: Safe as it is.
+        note: Why it is not laid out, or not whole; empty for a card that is both.
+    """
+
+    html: Markup
+    note: str
+
+
+class RenderedModel:
+    """The pages of one model, made as they are taken, and its summary.
+
+    Args:
+        source: The commit.
+        name: The model.
+        selection: Which versions get a page of their own.
+        on_read: Called with the reading before pages are made of it, such as for the rows of a search.
+    """
+
+    def __init__(
+        self,
+        source: PageSource,
+        name: ModelName,
+        selection: Selection = "all",
+        *,
+        on_read: Callable[[ModelReading], None] | None = None,
+    ) -> None:
+        self._source = source
+        self._reading = read_model(source, name)
+        if on_read is not None:
+            on_read(self._reading)
+        self._selected = _select(self._reading, selection)
+        self._view = view_model(self._reading, self._selected)
+        self.summary: ModelSummary = summarize_model(self._reading, self._view)
+        self._templates = load_templates()
+
+    @property
+    def is_readable(self) -> bool:
+        """False where the record of the model or of one of its versions cannot be read."""
+        return not any(one.kind == "unreadable" for one in self.summary.concerns)
+
+    def pages(self) -> Iterator[Page]:
+        """The pages: of the model, of its versions and drafts, and of fifty versions each."""
+        yield self._model_page()
+        for version in (*self._selected, *self._reading.model.drafts):
+            yield self._version_page(view_version(self._reading, version))
+        if len(self._reading.rows) > len(self._view.versions) or self._selected != set(
+            self._reading.by_version
+        ):
+            for number in range(1, -(-len(self._reading.rows) // PAGE_SIZE) + 1):
+                yield self._older_page(number)
+
+    def _common(self) -> dict[str, object]:
+        namespace = self._reading.name.namespace
+        return {
+            "site": self._source.name,
+            "stages": list(self._source.stages(namespace)),
+            "main_stage": self._source.main_stage(namespace),
+        }
+
+    def _model_page(self) -> Page:
+        view: ModelPageView = self._view
+        return self._templates.render(
+            "model.html", addresses.model_page(view.model), view, **self._common(),
+            card=_render_card(self._reading.card(), f"{view.folder}/CARD.md"), draw_model_figure=draw_model_figure,
+            figure_rows=list_figure_rows,
+        )  # fmt: skip
+
+    def _version_page(self, view: VersionPageView) -> Page:
+        return self._templates.render(
+            "version.html", addresses.version_page(view.model, view.version), view, **self._common(),
+            card=_render_card(
+                self._reading.card(view.version) if view.has_card else None, f"{view.folder}/CARD.md"
+            ),
+            draw_series=draw_series, draw_bar=draw_bar, bar_scale=_scale_bars(view),
+        )  # fmt: skip
+
+    def _older_page(self, number: int) -> Page:
+        view = view_older(self._reading, number, self._selected)
+        path = addresses.older_page(view.model, number)
+        return self._templates.render("versions.html", path, view, **self._common())
+
+
+def _select(reading: ModelReading, selection: Selection) -> frozenset[str]:
+    """The versions that get a page of their own."""
+    if selection == "all":
+        return frozenset(reading.by_version)
+    named = {row.version for row in reading.rows if row.aliases or row.tags}
+    held = {one.version for one in reading.tenures} & set(reading.by_version)
+    return frozenset(named | held | {row.version for row in reading.rows[:_NEWEST]})
+
+
+def _render_card(text: str | None, path: str = "CARD.md") -> RenderedCard | None:
+    """A card as safe HTML; None for no card."""
+    if text is None or not text.strip():
+        return None
+    try:
+        from registry_tool.web.pages.cards import render_card
+    except ModuleNotFoundError:
+        return None  # until the module is merged
+    card = render_card(text, path=path)
+    return RenderedCard(Markup(card.html), card.note)  # noqa: S704 - sanitised by nh3
+
+
+def list_figure_rows(figure: ModelFigure) -> list[tuple[str, str, list[float | None]]]:
+    """The versions of a figure, newest first, with the value of each panel."""
+    rows: dict[str, tuple[str, list[float | None]]] = {}
+    for number, panel in enumerate(figure.panels):
+        for point in panel.points:
+            empty: list[float | None] = [None] * len(figure.panels)
+            rows.setdefault(point.version, (point.at, empty))[1][number] = point.value
+    ordered = sorted(rows.items(), key=lambda row: row[1][0], reverse=True)
+    return [(version, at, values) for version, (at, values) in ordered]
+
+
+def _scale_bars(view: VersionPageView) -> float:
+    """The share, in percent, that the longest bar stands for; 0 where nothing can be drawn."""
+    found = [] if view.comparison is None else [one.share for one in view.comparison.metrics]
+    largest = max((abs(share) for share in found if share), default=0.0)
+    return next((step for step in _SCALES if largest * 100 <= step), _SCALES[-1]) if largest else 0
+
+
+_SCALES = (1, 2, 5, 10, 20, 50, 100)
+
+
+def render_model(
+    source: PageSource,
+    name: ModelName,
+    selection: Selection = "all",
+    *,
+    on_read: Callable[[ModelReading], None] | None = None,
+) -> RenderedModel:
+    """Read one model, and make its pages as they are taken; see ``RenderedModel``."""
+    return RenderedModel(source, name, selection, on_read=on_read)
+
+
+def render_listings(
+    source: PageSource, summaries: Iterable[ModelSummary]
+) -> Iterator[Page | SiteFile]:
+    """The pages that list models, and the files that go with them.
+
+    Args:
+        source: The commit.
+        summaries: Those of all models, in the order of their names.
+    """
+    known = list(summaries)
+    yield _home(source, known)
+
+
+def _home(source: PageSource, summaries: Sequence[ModelSummary]) -> Page:
+    view = view_home(source, summaries)
+    return load_templates().render("home.html", addresses.HOME, view, site=source.name)
+
+
+def render_assets() -> Iterator[SiteFile]:
+    """The style sheet and the scripts."""
+    return load_templates().render_assets()
