@@ -12,7 +12,7 @@ import io
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -92,7 +92,7 @@ class BulkCalls:
         grant = self._signer.verify(request.path_params["grant"], API, "part")
         load, _, number = grant.target.partition("/")
         with self._used.use(grant):
-            await self._parts.receive(request, load, int(number), most=MOST_BYTES, check=check_file)
+            await self._parts.keep(request, load, int(number), most=MOST_BYTES, check=check_file)
         return Response()
 
     def list_chunks(self, load: str) -> list[Path]:
@@ -103,14 +103,21 @@ class BulkCalls:
         """
         return self._parts.paths(load)
 
-    def read(self, load: str, columns: Sequence[Column]) -> Table:
+    def read(
+        self, load: str, columns: Sequence[Column], kept: Collection[str] | None = None
+    ) -> Table:
         """All rows of a load; called in a thread.
+
+        Args:
+            load: The load.
+            columns: The columns that it has.
+            kept: Those that the table has; see ``read_files``.
 
         Raises:
             NotFoundError: There is no such load.
             IncorrectUsageError: A chunk is not Parquet, has other columns, or is too large.
         """
-        return read_files(self._parts.paths(load), columns)
+        return read_files(self._parts.paths(load), columns, kept)
 
     def forget(self, load: str) -> None:
         """Delete a load, once what became of it is published."""

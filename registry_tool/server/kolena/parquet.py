@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, Literal, NamedTuple
 
@@ -299,8 +299,8 @@ def _check_type(kind: Any, column: Column) -> None:
         raise IncorrectUsageError(f"the column {column.name} is of the type {str(kind)[:_SHOWN]}; expected {column.kind}")  # fmt: skip
 
 
-def _read_column(file: Any, column: Column, dictionary: int, left: int) -> Any:
-    """A column.
+def _read_batches(file: Any, column: Column, dictionary: int, left: int) -> Iterator[Any]:
+    """A column, some rows at a time; each is checked.
 
     Args:
         file: The file.
@@ -312,7 +312,6 @@ def _read_column(file: Any, column: Column, dictionary: int, left: int) -> Any:
         IncorrectUsageError: It has more, or rows without a value that must have one.
     """
     rows = min(max(_MOST_AT_ONCE // max(dictionary, 1), 1), _MOST_ROWS_AT_ONCE)
-    chunks, kind = [], _TYPES[column.kind]
     for batch in file.iter_batches(rows, columns=[column.name], use_threads=False):
         found = batch.column(0)
         found.validate(full=True)
@@ -321,11 +320,13 @@ def _read_column(file: Any, column: Column, dictionary: int, left: int) -> Any:
             raise _too_large()
         if found.null_count and not column.has_nulls:
             raise IncorrectUsageError(f"the column {column.name} has rows without a value")
-        chunks.append(found.cast(kind))
-    return pa.chunked_array(chunks, kind)
+        yield found.cast(_TYPES[column.kind])
 
 
-def _read_file(source: IO[bytes], columns: Sequence[Column], left: int) -> Any:
+def _read_file(
+    source: IO[bytes], columns: Sequence[Column], left: int, kept: Collection[str]
+) -> tuple[Any, int]:
+    """The kept columns of a file, and the bytes of all of its columns."""
     file = _open(source)
     _check_limits(file, left)
     schema, rows = file.schema_arrow, file.metadata.num_rows
@@ -334,34 +335,44 @@ def _read_file(source: IO[bytes], columns: Sequence[Column], left: int) -> Any:
     for column in present:
         _check_type(schema.field(column.name).type, column)
     dictionaries = _measure_dictionaries(file, source, left)
-    arrays = {}
+    arrays, total = {}, 0
     for column in present:
-        found = _read_column(file, column, dictionaries.get(column.name, 0), left)
-        left -= found.nbytes
-        arrays[column.name] = found
-    whole = [arrays.get(c.name, pa.nulls(rows, _TYPES[c.kind])) for c in columns]
-    return pa.table(whole, names=[column.name for column in columns])
+        chunks = []
+        for chunk in _read_batches(file, column, dictionaries.get(column.name, 0), left - total):
+            total += chunk.nbytes
+            if column.name in kept:
+                chunks.append(chunk)
+        arrays[column.name] = pa.chunked_array(chunks, _TYPES[column.kind])
+    whole = [column for column in columns if column.name in kept]
+    found = [arrays.get(one.name, pa.nulls(rows, _TYPES[one.kind])) for one in whole]
+    return pa.table(found, names=[one.name for one in whole]), total
 
 
-def read_files(sources: Sequence[Path], columns: Sequence[Column]) -> Table:
+def read_files(
+    sources: Sequence[Path], columns: Sequence[Column], kept: Collection[str] | None = None
+) -> Table:
     """The rows of several files, one after the other; of none an empty table.
 
     Args:
         sources: The files.
         columns: The columns that they have; others are refused, except the index of pandas.
+        kept: Those that the table has; the others are checked only. None for all.
 
     Raises:
         IncorrectUsageError: A file is not Parquet, has other columns, or is too large.
     """
     tables, left = [], MOST_BYTES
+    wanted = {column.name for column in columns} if kept is None else kept
     for source in sources:
         try:
             with source.open("rb") as file:
-                found = _read_file(file, columns, left)
+                found, size = _read_file(file, columns, left, wanted)
         except IncorrectUsageError:
             raise
         except _FAILURES as exc:
             raise _refuse(exc) from None
         tables.append(found)
-        left -= found.nbytes
-    return Table(pa.concat_tables(tables)) if tables else Table.build(columns, {})
+        left -= size
+    if tables:
+        return Table(pa.concat_tables(tables))
+    return Table.build([column for column in columns if column.name in wanted], {})

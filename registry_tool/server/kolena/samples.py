@@ -119,13 +119,14 @@ class SampleStore:
             IncorrectUsageError: It is not what it must be.
             RemoteError: The remote cannot be used.
         """
-        uploaded = self._bulk.read(load, UPLOADED)
-        if base is None or not member(base.data, "samples"):
-            chunks = self._bulk.list_chunks(load)
-            if len(chunks) == 1 and _is_plain(uploaded):
-                return _describe(self._bulk.keep_file(chunks[0], uploaded.rows), uploaded)
-            return self._keep(_edit(None, uploaded))
-        return self._keep(_edit(self.open(lookup, base), uploaded))
+        is_first = base is None or not member(base.data, "samples")
+        chunks = self._bulk.list_chunks(load)
+        if is_first and len(chunks) == 1:
+            seen = self._bulk.read(load, UPLOADED, (SAMPLE, METADATA, REMOVE))
+            if _is_plain(seen):
+                return _describe(self._bulk.keep_file(chunks[0], seen.rows), seen)
+        before = None if base is None or is_first else self.open(lookup, base)
+        return self._keep(_edit(before, self._bulk.read(load, UPLOADED)))
 
     def take_each(
         self, load: str, names: Sequence[str], known: Sequence[str]
