@@ -130,6 +130,11 @@ class Workers:
         )  # fmt: skip
         self.running.append(worker)
 
+    def wait(self) -> None:
+        """Wait until all of them have ended, however they do."""
+        for worker in self.running:
+            worker.wait()
+
     def __enter__(self) -> Self:
         return self
 

@@ -87,7 +87,7 @@ def export_package(
 
     Raises:
         NotFoundError: There is no such version.
-        RefusedError: It is encrypted, has no stored model, is no valid package, or the file exists.
+        RefusedError: It is encrypted, has no stored model, is not a valid package, or the file exists.
         RemoteError: A remote cannot be read or lacks an object.
         OperationalError: The file cannot be written.
     """
@@ -125,7 +125,7 @@ def _open(package: Data, fetcher: Fetcher, named: str, schema: str) -> Archive:
 def _check_open(entries: Iterable[Data], named: str) -> None:
     if any("encryption" in entry for entry in entries):
         raise RefusedError(
-            f"{named} is encrypted, and packages of MLSteam are encrypted with keys of their own",
+            f"{named} is encrypted, and packages of MLSteam have separate keys",
             remedy=f"decrypt it: registry decrypt {named} -o DIR",
         )
 

@@ -393,9 +393,8 @@ class Catalog:
 
     def forget_models(self) -> None:
         """Let go of what was read of models: a sweep over all of them would keep every file of the registry."""
-        self._documents = {
-            p: d for p, d in self._documents.items() if d is not None and d.place.model is None
-        }
+        kept = ((p, d) for p, d in self._documents.items() if d is not None)
+        self._documents = {path: found for path, found in kept if found.place.model is None}
 
     def apart(self) -> Catalog:
         """The same tree in a catalog of its own: what is read of one model is let go of with it."""
@@ -489,6 +488,10 @@ class Catalog:
         self.asked.add(name)
         self.tree.gather([self.layout.model(name)])
         return ModelView(self, name) if self.tree.folder(self.layout.model(name)) else None
+
+    def proposed_versions(self, model: ModelName) -> Collection[str]:  # noqa: ARG002 (a writer knows)
+        """Versions that other branches add to a model: a next version passes over their names."""
+        return ()
 
     def models(self, namespace: str | None = None) -> Iterator[ModelView]:
         """The models of one namespace, or of all, in order."""

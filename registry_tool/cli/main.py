@@ -70,6 +70,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "Serve the registry to the clients of other model registries."),
     "show": ("show", "Show a model or a version."),
     "sign": ("sign", "Sign the record of a version, or its artifacts."),
+    "site": ("site", "Build the catalog site: pages for a browser, as files for any web server."),
     "tag": ("tag", "Add an immutable tag to a version."),
     "title": ("title", "Set or remove the shown name of a model, version, tag, alias or namespace."),
     "upload": ("upload", "Restore missing artifact files to the remote."),

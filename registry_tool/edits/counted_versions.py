@@ -34,7 +34,8 @@ def _choose_name(view: ModelView, gone: Collection[str]) -> str | None:
     """The name of the next version in a scheme that does not count: its number; None where the scheme counts."""
     if view.scheme not in _COUNTED:
         return None
-    used = {fold(name) for name in (*view.versions, *view.drafts, *gone)}
+    proposed = view.catalog.proposed_versions(view.name)
+    used = {fold(name) for name in (*view.versions, *view.drafts, *gone, *proposed)}
     number = len(used) + 1
     while str(number) in used:
         number += 1

@@ -122,7 +122,13 @@ def select_name(model: ModelView, version: str | None, gone: Collection[str] = (
         chosen = next_version(
             scheme,
             [*model.versions, *model.drafts],
-            [*model.tags, *model.aliases, *_shown_names(model), *gone],
+            [
+                *model.tags,
+                *model.aliases,
+                *_shown_names(model),
+                *gone,
+                *model.catalog.proposed_versions(model.name),
+            ],
         )
         if chosen is None:
             raise UsageError(

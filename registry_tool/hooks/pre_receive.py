@@ -143,7 +143,7 @@ def _aside(git: Git, update: Update) -> Objection | None:
         return None
     remedy = f"{_rebase(update)}; or: git switch {update.shown}; git merge --no-ff BRANCH"
     first = find_commit(git, f"{update.new}^1")
-    if first is not None and is_ancestor(git, update.old, first):
+    if first and is_ancestor(git, update.old, first):
         remedy += f"; if {first[:12]} was published before, and a merge took it off the line, on the server: git config {RESTORE} {first}"
     return Objection(
         f"{update.shown}: this merge has its parents in the wrong order: the published branch must be the first parent",

@@ -285,6 +285,17 @@ class _Move:
             problems=base.problems.after(self.problems, self.solved),
             indexes=base.indexes.after(ids, records, changes),
             artifact_indexes=base.artifact_indexes.after(artifact_ids, artifact_objects, artifacts),
+            naming=base.naming if self._keeps_naming(models) else object(),
+        )
+
+    def _keeps_naming(self, models: Mapping[ModelName, ModelRecord | None]) -> bool:
+        base = self.base
+        if self.namespaces or (self.settings, self.serve) != (base.settings, base.serve):
+            return False
+        pairs = ((self.models[name].former, new) for name, new in models.items())
+        return all(
+            old is new or (old and new and (old.shown, old.is_listed) == (new.shown, new.is_listed))
+            for old, new in pairs
         )
 
     def _finished(

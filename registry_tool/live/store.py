@@ -12,6 +12,7 @@ import hashlib
 import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +44,7 @@ _FORMAT: Final = b"registry-tool live catalog 1"
 _PROGRAM: Final = ("live", "manifests", "names.py")
 _LARGEST: Final = 1 << 32
 _LENGTH: Final = 8
+_ROWS: Final = 500
 
 
 class _Writer:
@@ -89,6 +91,14 @@ class _Reader:
         return {name: self.take(length) for name, length in rows} if rows else NO_FILES
 
 
+def _dump(rows: Iterator[list[object]]) -> orjson.Fragment:
+    """Rows as JSON, some at a time: all of them as objects would take several times the memory of the snapshot."""
+    pieces: list[bytes] = []
+    while some := list(islice(rows, _ROWS)):
+        pieces.append(orjson.dumps(some)[1:-1])
+    return orjson.Fragment(b"[" + b",".join(pieces) + b"]")
+
+
 def _save(snapshot: Snapshot) -> list[bytes]:
     """A snapshot as pieces of a file."""
     writer = _Writer()
@@ -104,17 +114,17 @@ def _save(snapshot: Snapshot) -> list[bytes]:
         "problems": dict(snapshot.problems),
     }
     numbers = {name: number for number, name in enumerate(snapshot.models)}
-    head["models"] = [_model_row(writer, model) for model in snapshot.models.values()]
+    head["models"] = _dump(_model_row(writer, model) for model in snapshot.models.values())
     kinds = snapshot.indexes.ids
     versions = [snapshot.records[number] for number in kinds.get("version", ())]
     versions += snapshot.orphans.values()
-    head["versions"] = [
+    head["versions"] = _dump(
         _version_row(writer, v, numbers.get(v.model, list(v.model)))
         for v in versions if isinstance(v, VersionRecord)
-    ]  # fmt: skip
+    )  # fmt: skip
     every = (*snapshot.records.values(), *snapshot.artifact_objects.values())
     objects = [record for record in every if isinstance(record, ObjectRecord)]
-    head["objects"] = [[*r[:9], list(r.touched), writer.put(r.record)] for r in objects]
+    head["objects"] = _dump([*r[:9], list(r.touched), writer.put(r.record)] for r in objects)
     head |= _id_rows(snapshot)
     return writer.body(head)
 

@@ -8,14 +8,17 @@ https://www.gnu.org/software/libc/manual/html_node/Malloc-Tunable-Parameters.htm
 from __future__ import annotations
 
 import sys
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import ctypes
+    from collections.abc import Callable
 
-__all__ = ["limit_arenas", "release_unused"]
+__all__ = ["limit_arenas", "release_regularly", "release_unused"]
 
+_EVERY: Final = 20.0  # seconds
 # From malloc.h of glibc.
 _ARENA_MAX: Final = -8
 _ARENAS: Final = (
@@ -40,6 +43,19 @@ def limit_arenas() -> None:
     libc = _find_libc()
     if libc is not None:
         libc.mallopt(_ARENA_MAX, _ARENAS)
+
+
+def release_regularly(every: float = _EVERY) -> Callable[[object, object], None]:
+    """A listener that gives memory back after moves of the catalog, at most once in some seconds."""
+    last = time.monotonic()
+
+    def moved(_: object, __: object) -> None:
+        nonlocal last
+        if time.monotonic() - last >= every:
+            last = time.monotonic()
+            release_unused()
+
+    return moved
 
 
 def release_unused() -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from registry_tool.git.repository import Repository
     from registry_tool.live.snapshot import Snapshot
     from registry_tool.manifests.problems import JSON
+    from registry_tool.names import ModelName
     from registry_tool.writer.request import Move, Person
 
 __all__ = ["Proposals"]
@@ -339,6 +340,14 @@ class Proposals:
             found = self._authors.get(branch_of_author(author))
             every = [] if found is None else found.open()
         return {one.name: one.unmerged.is_stuck for one in every if not one.unmerged.is_merged}
+
+    def list_versions(self, model: ModelName, but: str) -> list[str]:
+        """The versions of a model that branches other than one add or change, so that no number is proposed twice."""
+        home = self._published().layout.model(model)
+        with self._lock:
+            branches = (one for author in self._authors.values() for one in author.known.values())
+            others = (one for one in branches if one.name != but and not one.unmerged.is_merged)
+            return [version for one in others for version in one.list_versions(home)]
 
     @property
     def trouble(self) -> str:

@@ -13,6 +13,7 @@ from registry_tool.access.authenticate import Authenticator, local_subject
 from registry_tool.access.tokens import TokenFile
 from registry_tool.errors import MissingPackageError, UsageError
 from registry_tool.installation import package_of_extra
+from registry_tool.server.allocator import limit_arenas, release_regularly
 from registry_tool.server.limits import Limits, RateLimiter
 from registry_tool.server.rpc.companion import RpcCompanion
 from registry_tool.server.service import ServiceOptions, open_service
@@ -234,7 +235,9 @@ def run_server(
     from registry_tool.server.http.app import build_app, open_feed
     from registry_tool.server.http.run import Listener, bind, serve_until_stopped
 
+    limit_arenas()
     with open_service(source, options.service) as service:
+        service.live.listen(release_regularly())
         authenticator = _authenticator(service, options)
         socket = bind(options.host, options.port)
         listener = Listener(socket, options.certificate, options.key, options.trust_proxy)

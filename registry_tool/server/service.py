@@ -25,7 +25,7 @@ from registry_tool.manifests.data import text
 from registry_tool.manifests.layout import SERVE
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
-from registry_tool.server.http.kept_answers import KeptAnswers
+from registry_tool.server.http.kept_answers import MADE_FROM, KeptAnswers
 from registry_tool.server.late_writer import LateWriter
 from registry_tool.server.left_line import allow_restoring, describe_left_line
 from registry_tool.server.metrics import RequestMetrics
@@ -269,8 +269,11 @@ class Service:
     def keep_answer(
         self, scope: RequestScope, subject: Subject, snapshot: Snapshot, answer: Response
     ) -> None:
-        """Keep the answer to a read until the subject sees another state; see ``KeptAnswers.keep``."""
-        self.answers.keep(scope, subject, snapshot, answer, published=self.snapshot)
+        """Keep the answer to a read until it may be another one; see ``KeptAnswers.keep``."""
+        records = scope["state"].get(MADE_FROM, ())
+        self.answers.keep(
+            scope, subject, snapshot, answer, published=self.snapshot, records=records
+        )
 
     def describe_proposal(self, written: Written, subject: Subject) -> dict[str, str]:
         """Headers that say that a write was proposed; none where it is published."""
@@ -482,6 +485,7 @@ def _prepare_writer(
             on_moved=_move_live(live, branch, proposals, pushes),
             latest=lambda: live.snapshot.line.last_time,
             find_identities=lambda commit, model: find_identities(live.snapshot, commit, model),
+            find_proposed=proposals.list_versions,
             notify=options.notify,
         )
 

@@ -84,6 +84,11 @@ class ProposedBranch(NamedTuple):
     steps: tuple[Step, ...] = ()
     keys: frozenset[str] = frozenset()
 
+    def list_versions(self, home: str) -> Iterator[str]:
+        """The versions and drafts in a model's folder that have files here; a draft has the key of its version."""
+        start = f"{home}/versions/"
+        return (key.removeprefix(start) for key in self.keys if key.startswith(start))
+
 
 def find_keys(layout: Layout, paths: Iterable[str]) -> frozenset[str]:
     """The objects that files belong to."""

@@ -100,7 +100,7 @@ class Branch:
         self._git = yard.repository.git
         self._is_main = name == yard.main
         self._watch = yard.main_watch if self._is_main else RefWatch(self._git, self.ref)
-        self._memory = yard.memory.fork()
+        self._memory = yard.memory.fork(name)
         self._state: BranchState | None = None
         self._tip: str | None = None
         self._ground: Ground | None = None

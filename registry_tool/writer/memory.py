@@ -17,19 +17,28 @@ from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import MODELS, OBJECTS, REGISTRY, Place
 from registry_tool.names import ModelName
 
-__all__ = ["FindIdentities", "ManifestMemory", "WriterCatalog", "find_no_identities"]
+__all__ = [
+    "FindIdentities",
+    "FindProposed",
+    "ManifestMemory",
+    "WriterCatalog",
+    "find_no_identities",
+    "find_none_proposed",
+]
 
 # For a full commit id and a model, the records of its versions and drafts at that commit by the identity that they give;
 # None where that is not known of this commit.
 FindIdentities = Callable[[str, ModelName], Mapping[str, Collection[str]] | None]
+# For a model and a branch, without ``refs/heads/``, the versions that other branches propose.
+FindProposed = Callable[[ModelName, str], Collection[str]]
 
-# Those of some thousand models: in turn, clients come back to each of them.
-_MOST_DOCUMENTS: Final = 16_000
-_MOST_BYTES: Final = (
-    4 << 20
-)  # of their sources; what was read of them takes about five times as much
+# Those of about a thousand models: in turn, clients come back to each of them.
+_MOST_BYTES: Final = 6 << 20
+# What a document takes besides its source: its path and place, and for each byte what was read of it.
+_OF_DOCUMENT: Final = 1200
+_OF_BYTE: Final = 7
 _MOST_SHOWN: Final = 2_000
-_MOST_IDENTITIES: Final = 200_000
+_MOST_IDENTITIES: Final = 20_000
 # From this number of files on, one Git process finds their lines sooner than they are read one by one.
 _MANY: Final = 256
 # What a catalog knows of `registry.yaml` alone.
@@ -42,6 +51,11 @@ _IDENTITY: Final = re.compile(rb"^identity: +[\"']?(sha256:[0-9a-f]{64})[\"']? *
 _EXTERNAL: Final = re.compile(
     rb" *(?:- +)?external(?:_id|Id): +(?:'([^'\\]*)'|\"([^\"\\]*)\"|([A-Za-z0-9][A-Za-z0-9._/@-]*)) *"
 )
+
+
+def _measure(document: Document) -> int:
+    """The bytes that a document takes in memory, about."""
+    return _OF_DOCUMENT + _OF_BYTE * len(document.source)
 
 
 class _Documents:
@@ -61,13 +75,18 @@ class _Documents:
         if self.recall(document.path, oid) is not None:
             return
         self._found[document.path, oid] = document
-        self._bytes += len(document.source)
-        while len(self._found) > _MOST_DOCUMENTS or self._bytes > _MOST_BYTES:
-            self._bytes -= len(self._found.pop(next(iter(self._found))).source)
+        self._bytes += _measure(document)
+        while self._bytes > _MOST_BYTES:
+            self._bytes -= _measure(self._found.pop(next(iter(self._found))))
 
 
 def find_no_identities(_: str, __: ModelName) -> None:
     """For a writer without a live catalog."""
+
+
+def find_none_proposed(_: ModelName, __: str) -> Collection[str]:
+    """For a writer that is alone."""
+    return ()
 
 
 class ManifestMemory:
@@ -75,10 +94,19 @@ class ManifestMemory:
 
     Args:
         find_identities: See ``FindIdentities``; what it does not know is read from the files.
+        find_proposed: See ``FindProposed``.
+        branch: The branch that the values are those of, without ``refs/heads/``.
     """
 
-    def __init__(self, find_identities: FindIdentities = find_no_identities) -> None:
+    def __init__(
+        self,
+        find_identities: FindIdentities = find_no_identities,
+        find_proposed: FindProposed = find_none_proposed,
+        branch: str = "",
+    ) -> None:
         self._find_identities = find_identities
+        self._find_proposed = find_proposed
+        self._branch = branch
         self._start = ""
         # What files that came after the start give, by model.
         self._later: dict[str, dict[str, set[str]]] = {}
@@ -87,11 +115,15 @@ class ManifestMemory:
         self._identities: dict[str, dict[str, set[str]]] = {}
         self._count = 0
 
-    def fork(self) -> ManifestMemory:
+    def fork(self, branch: str = "") -> ManifestMemory:
         """A memory of the same manifests with its own index of values: for another branch."""
-        other = ManifestMemory(self._find_identities)
+        other = ManifestMemory(self._find_identities, self._find_proposed, branch)
         other._documents = self._documents
         return other
+
+    def list_proposed(self, model: ModelName) -> Collection[str]:
+        """The versions of a model that other branches propose."""
+        return self._find_proposed(model, self._branch)
 
     def recall(self, path: str, oid: str) -> Document | None:
         """A manifest that was read before."""
@@ -282,6 +314,10 @@ class WriterCatalog(Catalog):
         if name not in self._views:
             self._views[name] = super().model(name)
         return self._views[name]
+
+    def proposed_versions(self, model: ModelName) -> Collection[str]:
+        """See ``Catalog.proposed_versions``."""
+        return self.memory.list_proposed(model)
 
     def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
         """See ``Catalog.find_mentions``."""

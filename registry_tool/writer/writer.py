@@ -34,7 +34,13 @@ from registry_tool.git.transaction.recovery import exclusive
 from registry_tool.writer.author_branches import AuthorBranches
 from registry_tool.writer.branch import Branch, Yard
 from registry_tool.writer.idempotency import AnsweredRequests
-from registry_tool.writer.memory import FindIdentities, ManifestMemory, find_no_identities
+from registry_tool.writer.memory import (
+    FindIdentities,
+    FindProposed,
+    ManifestMemory,
+    find_no_identities,
+    find_none_proposed,
+)
 from registry_tool.writer.modes import SERVER, Mode, Pusher
 from registry_tool.writer.packing import Packer
 from registry_tool.writer.policy import FollowedPolicy, ModeChoice
@@ -94,6 +100,7 @@ class Writer:
         on_moved: Called by the writer's thread with each move of a branch, its own and those of others, in their order and
             before the requests are answered. What it raises is a message to ``notify``, as the move has happened.
         latest: Gives the time of the newest published commit in milliseconds since 1970, where it is known exactly.
+        find_proposed: Gives the versions of a model that other branches than one propose; the next version passes over them.
         find_identities: Gives the identities of a model's versions at a commit, where they are known without reading.
         notify: Receives a message when another command is waited for, or an interrupted one is recovered.
         most_waiting: How many requests may wait.
@@ -119,6 +126,7 @@ class Writer:
         on_moved: Callable[[Move], None] = _ignore_move,
         latest: Callable[[], int] = int,
         find_identities: FindIdentities = find_no_identities,
+        find_proposed: FindProposed = find_none_proposed,
         notify: Callable[[str], None] = ignore_message,
         most_waiting: int = _MOST_WAITING,
         look: float = _LOOK,
@@ -129,7 +137,7 @@ class Writer:
         self._yard = Yard(
             repository, mode, committer, published, on_moving, on_moved, latest, notify, pool,
             RefWatch(git, f"{BRANCHES}{published}"), RefMover(git, "registry serve"), Pusher(git, mode),
-            AnsweredRequests(pool, str(committer)), memory=ManifestMemory(find_identities),
+            AnsweredRequests(pool, str(committer)), memory=ManifestMemory(find_identities, find_proposed),
         )  # fmt: skip
         self._git = git
         self._policy = FollowedPolicy(mode, committer, choose)

@@ -25,16 +25,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from registry_tool.catalog.search.summary import ModelRow, VersionRow, compose_text, fold_text
+from registry_tool.catalog.search.summary import (
+    ModelRow,
+    VersionRow,
+    comparable_value,
+    compose_text,
+    fold_text,
+)
 from registry_tool.catalog.search.summary_cache import Rows
 from registry_tool.errors import RegistryError, UsageError
 from registry_tool.manifests.fields import LISTED_VERSION, MODEL_FIELDS, VERSION_FIELDS, Match
 from registry_tool.manifests.problems import JSON
-from registry_tool.names import ModelName, fold_task
+from registry_tool.names import ModelName
 
 __all__ = [
     "FILTERS",
+    "MODEL_STATES",
     "VERSION_FILTERS",
+    "VERSION_STATES",
     "Bound",
     "Filter",
     "Found",
@@ -53,8 +61,10 @@ _VERSION_FIELDS: Final = {
     if field.filter and field.filter not in _MODEL_FIELDS
 }
 _POINTERS: Final = ("alias", "tag")
-_MODEL_STATES: Final = ("live", "archived")
-_VERSION_STATES: Final = ("active", "deprecated", "withdrawn", "erased")
+MODEL_STATES: Final = ("live", "archived")
+"""What ``state:`` may ask of a model."""
+VERSION_STATES: Final = ("active", "deprecated", "withdrawn", "erased")
+"""What ``state:`` may ask of a version."""
 # Of models and of versions; the state of what is found only where a query asks for it.
 _DELETED: Final = "deleted"
 VERSION_FILTERS: Final = (*_VERSION_FIELDS, *_POINTERS)
@@ -146,7 +156,7 @@ def _filter(field: str, value: str) -> Filter:
             f"{field}:{value} is not one value",
             remedy=f"write the filter once for each value: {field}:A {field}:B",
         )
-    states = (*_MODEL_STATES, *_VERSION_STATES, _DELETED)
+    states = (*MODEL_STATES, *VERSION_STATES, _DELETED)
     if field == "state" and value not in states:
         raise UsageError(f"{value!a} is not a state", remedy=f"states are {', '.join(states)}")
     return Filter(field, value)
@@ -259,7 +269,7 @@ def _asks_for_deleted(found: Filter) -> bool:
 
 def _is_of_version(found: Filter) -> bool:
     return found.field in VERSION_FILTERS or (
-        found.field == "state" and found.value in _VERSION_STATES
+        found.field == "state" and found.value in VERSION_STATES
     )
 
 
@@ -287,30 +297,22 @@ def parse_query(words: Sequence[str], *, versions: bool = False) -> Query:
     )
 
 
-# How the values of a filter and of a field are compared.
-_FORMS: Final[Mapping[Match, Callable[[str], str]]] = {
-    "folded": fold_text,
-    "owner": lambda text: fold_text(text).removeprefix("@"),
-    "task": lambda text: fold_task(fold_text(text)),
-}
-
-
 class _Matching(dict[str, bool]):
     """Whether each value of a field matches, worked out once: values repeat from row to row."""
 
-    def __init__(self, form: Callable[[str], str], wanted: str) -> None:
+    def __init__(self, match: Match, wanted: str) -> None:
         super().__init__()
-        self._form = form
-        self._wanted = form(wanted)
+        self._match = match
+        self._wanted = comparable_value(match, wanted)
 
     def __missing__(self, value: str) -> bool:
-        found = self[value] = self._form(value) == self._wanted
+        found = self[value] = comparable_value(self._match, value) == self._wanted
         return found
 
 
 @lru_cache(64)
 def _matching(match: Match, wanted: str) -> _Matching:
-    return _Matching(_FORMS[match], wanted)
+    return _Matching(match, wanted)
 
 
 def _model_matches(model: ModelRow, asked: Filter) -> bool:

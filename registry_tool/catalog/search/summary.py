@@ -7,7 +7,7 @@ tables of ``manifests/fields.py``. A row depends only on the model's folder, thi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from sys import intern
 from typing import Final, NamedTuple, Protocol
 
@@ -21,14 +21,16 @@ from registry_tool.manifests.fields import (
     MODEL_FIELDS,
     VERSION_FIELDS,
     Field,
+    Match,
 )
 from registry_tool.manifests.problems import JSON
-from registry_tool.names import ModelName
+from registry_tool.names import ModelName, fold_task
 
 __all__ = [
     "ModelRow",
     "VersionRow",
     "VersionSummary",
+    "comparable_value",
     "compose_text",
     "fold_text",
     "model_row",
@@ -174,6 +176,19 @@ def compose_text(words: str) -> str:
 def fold_text(words: str) -> str:
     """Text in the form in which search compares it: case and composition are ignored."""
     return compose_text(compose_text(words).casefold())
+
+
+# How the values of a filter and of a field are compared.
+_FORMS: Final[Mapping[Match, Callable[[str], str]]] = {
+    "folded": fold_text,
+    "owner": lambda text: fold_text(text).removeprefix("@"),
+    "task": lambda text: fold_task(fold_text(text)),
+}
+
+
+def comparable_value(match: Match, text: str) -> str:
+    """A value in the form in which a filter that is not about members compares it."""
+    return _FORMS[match](text)
 
 
 def _strings(value: JSON) -> Iterator[str]:

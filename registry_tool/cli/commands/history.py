@@ -79,8 +79,6 @@ _KEYS: Final = (
     "reason", "subject", "pinned",
 )  # fmt: skip
 _DAY: Final = len("2026-08-01")
-# Where a spreadsheet would start to read a formula.
-_FORMULA: Final = ("=", "+", "-", "@")
 
 
 def _row(holding: Holding) -> dict[str, JSON]:
@@ -92,23 +90,6 @@ def _row(holding: Holding) -> dict[str, JSON]:
         start.by, start.merged_by, start.reason, start.subject, start.pinned,
     )  # fmt: skip
     return dict(zip(_KEYS, values, strict=True))
-
-
-def _as_csv(rows: list[dict[str, JSON]]) -> str:
-    import csv
-    import io
-
-    from registry_tool.api.interface.text import inert, one_line
-
-    def cell(value: JSON) -> str:
-        plain = "" if value is None else inert(one_line(str(value)))
-        return f"'{plain}" if plain.startswith(_FORMULA) else plain
-
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(_KEYS)
-    writer.writerows([cell(row[key]) for key in _KEYS] for row in rows)
-    return written.getvalue()
 
 
 def _draw_holdings(holdings: list[Holding]) -> None:
@@ -170,6 +151,8 @@ def audit(
     if form == "json":
         print_json(rows)
     elif form == "csv":
-        click.echo(_as_csv(rows), nl=False)
+        from registry_tool.api.interface.csv_text import write_csv
+
+        click.echo(write_csv(_KEYS, rows), nl=False)
     else:
         _draw_holdings(found)

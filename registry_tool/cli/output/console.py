@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -70,20 +70,25 @@ def columns(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> Ite
 class _Bar:
     """A progress bar of rich, told by the library."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: Literal["bytes", "models"]) -> None:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
             DownloadColumn,
+            MofNCompleteColumn,
             Progress,
+            ProgressColumn,
             TextColumn,
             TimeRemainingColumn,
             TransferSpeedColumn,
         )
 
+        shown: list[ProgressColumn] = [DownloadColumn(), TransferSpeedColumn()]
+        if unit != "bytes":
+            shown = [MofNCompleteColumn()]
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
-            TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+            TextColumn("{task.description}", markup=False), BarColumn(), *shown, TimeRemainingColumn(),
+            console=Console(stderr=True), transient=True,
         )  # fmt: skip
         self._task = self._progress.add_task("", visible=False)
 
@@ -101,7 +106,7 @@ class _Bar:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Progress]:
+def progress_bar(unit: Literal["bytes", "models"] = "bytes") -> Iterator[Progress]:
     """A bar on standard error when that is a terminal and rich is installed; silence otherwise."""
     from registry_tool.api.interface.progress import SILENT
 
@@ -109,7 +114,7 @@ def progress_bar() -> Iterator[Progress]:
         yield SILENT
         return
     try:
-        bar = _Bar()
+        bar = _Bar(unit)
     except ModuleNotFoundError:  # registry-tool-reader does without
         yield SILENT
         return

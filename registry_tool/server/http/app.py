@@ -59,7 +59,8 @@ class _KeptFirst:
         subject = scope["state"].get("subject") if scope["type"] == "http" else None
         if subject is not None:
             snapshot = self._service.snapshot_for(subject)
-            kept = self._service.answers.find(scope, subject, snapshot)
+            is_published = snapshot is self._service.snapshot
+            kept = self._service.answers.find(scope, subject, snapshot, is_published=is_published)
             if kept is not None:
                 await kept.send(scope, send)
                 return

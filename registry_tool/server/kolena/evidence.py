@@ -45,7 +45,7 @@ _DIGITS: Final = 16  # of the SHA-256 of a name that is too long
 _MOST_VALUES: Final = 1000
 _MOST_BYTES: Final = 96 << 10  # of one file of evidence, roughly; a manifest has at most 256 kB
 _EXACT: Final = 1 << 53
-_MARKS: Final = re.compile(r"[%/\[\]]")
+_MARKS: Final = re.compile(r"[^ -~]|[%/\[\]]")
 
 
 class Measurement(NamedTuple):
@@ -86,13 +86,15 @@ class RunResult:
 
 def encode_name(part: str) -> str:
     """A name in printable ASCII without the characters that separate names; two names never become one."""
-    plain = _MARKS.sub(lambda found: f"%{ord(found[0]):02X}", part)
-    if plain.isascii() and plain.isprintable() and plain == plain.strip():
-        return plain
-    return "".join(
-        c if " " < c <= "~" else "".join(f"%{b:02X}" for b in c.encode(errors="surrogatepass"))
-        for c in plain
-    )
+    plain = _MARKS.sub(lambda found: "".join(f"%{b:02X}" for b in _to_bytes(found[0])), part)
+    start, end = len(plain) - len(plain.lstrip(" ")), len(plain.rstrip(" "))
+    if start > end:  # nothing but blanks
+        return "%20" * len(plain)
+    return "%20" * start + plain[start:end] + "%20" * (len(plain) - end)
+
+
+def _to_bytes(char: str) -> bytes:
+    return char.encode(errors="surrogatepass")
 
 
 def name_content(title: str, version: int, *, slug: str = "") -> str:

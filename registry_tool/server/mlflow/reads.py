@@ -12,6 +12,7 @@ from registry_tool.integrations.mlflow_mapping import STAGES, parse_stage
 from registry_tool.live.records import ModelRecord, Record, VersionRecord
 from registry_tool.manifests.data import records, text
 from registry_tool.server.http.faces import JsonResponse, current_subject
+from registry_tool.server.http.kept_answers import MADE_FROM
 from registry_tool.server.mlflow.errors import MlflowError, require
 from registry_tool.server.mlflow.lookup import Lookup
 from registry_tool.server.mlflow.queries import read_parameter, read_search, require_parameter
@@ -84,19 +85,26 @@ class ModelReads:
     async def get_model(self, request: Request) -> Response:
         """``GET registered-models/get``."""
         lookup, name = self.lookup(request), read_parameter(request, "name")
-        return self.answer_model(lookup, lookup.model(name))
+        model = lookup.model(name)
+        request.scope["state"][MADE_FROM] = (model, *self.renderer.latest(lookup, model))
+        return self.answer_model(lookup, model)
 
     async def get_version(self, request: Request) -> Response:
         """``GET model-versions/get``."""
         lookup, name = self.lookup(request), require_parameter(request, "name")
         found = lookup.version(name, require_parameter(request, "version"))
-        return self.answer_version(lookup, found)
+        return self._answer_one(request, lookup, found)
+
+    def _answer_one(self, request: Request, lookup: Lookup, version: VersionRecord) -> Response:
+        model = lookup.snapshot.model_with(version)
+        request.scope["state"][MADE_FROM] = (model, version)
+        return self.answer_version(lookup, version)
 
     async def get_by_alias(self, request: Request) -> Response:
         """``GET registered-models/alias``."""
         lookup, name = self.lookup(request), require_parameter(request, "name")
         found = lookup.version_with_alias(name, require_parameter(request, "alias"))
-        return self.answer_version(lookup, found)
+        return self._answer_one(request, lookup, found)
 
     async def get_latest(self, request: Request) -> Response:
         """``GET|POST registered-models/get-latest-versions``."""

@@ -16,6 +16,7 @@ from registry_tool.integrations.mlflow_mapping import (
     render_tags,
 )
 from registry_tool.live.ids import BRANCH_START
+from registry_tool.live.parts import encode
 from registry_tool.live.records import ModelRecord, VersionRecord
 from registry_tool.manifests.data import Data, member, records, text, whole
 from registry_tool.manifests.problems import JSON
@@ -31,7 +32,9 @@ MODEL_TOUCHED: Final = ("record", "wire", "status", "title", "versions", "stages
 PROXY_ROOT: Final = "registry"
 """The folder of the artifact proxy with the files of versions."""
 
-_KEPT: Final = 20_000
+_MOST_BYTES: Final = 12 << 20
+_OVERHEAD: Final = 400  # of one that is kept, besides its bytes
+_MOST_LATEST: Final = 20_000
 _MOST_METRICS: Final = 1000
 
 
@@ -100,16 +103,23 @@ class Renderer:
 
     def __init__(self) -> None:
         self._kept: dict[int, _Kept] = {}
+        self._bytes = 0
         self._latest: dict[int, _Latest] = {}
 
     def _keep(self, kept: _Kept) -> bytes:
         number = kept.record.id
         if number:
-            self._kept.pop(number, None)
-            while len(self._kept) >= _KEPT:
-                del self._kept[next(iter(self._kept))]
+            self._drop(number)
             self._kept[number] = kept
+            self._bytes += len(kept.source) + _OVERHEAD
+            while self._bytes > _MOST_BYTES:
+                self._drop(next(iter(self._kept)))
         return kept.source
+
+    def _drop(self, number: int) -> None:
+        former = self._kept.pop(number, None)
+        if former is not None:
+            self._bytes -= len(former.source) + _OVERHEAD
 
     def version(self, lookup: Lookup, version: VersionRecord) -> bytes:
         """A version as JSON."""
@@ -120,7 +130,7 @@ class Renderer:
             known = kept.others[0]
             if known is model or (isinstance(known, ModelRecord) and _is_named_alike(known, model)):
                 return kept.source
-        source = orjson.dumps(self._version_data(lookup, model, version))
+        source = encode(self._version_data(lookup, model, version))
         return self._keep(_Kept(version, policy, (model,), source))
 
     def model(self, lookup: Lookup, model: ModelRecord) -> bytes:
@@ -131,7 +141,7 @@ class Renderer:
             pairs = zip(kept.others, latest, strict=False)
             if len(kept.others) == len(latest) and all(one is other for one, other in pairs):
                 return kept.source
-        source = orjson.dumps(self._model_data(lookup, model, latest))
+        source = encode(self._model_data(lookup, model, latest))
         return self._keep(_Kept(model, policy, tuple(latest), source))
 
     def stage(self, lookup: Lookup, version: VersionRecord) -> str:
@@ -145,7 +155,7 @@ class Renderer:
         # A model's record is another one after a new version, a move to a stage, or a change of an alias or a state.
         if found is None or found.model is not model or found.policy != policy:
             found = _Latest(model, policy, self._find_latest(lookup, model))
-            while len(self._latest) >= _KEPT:
+            while len(self._latest) >= _MOST_LATEST:
                 del self._latest[next(iter(self._latest))]
             self._latest[model.id] = found
         records = (lookup.snapshot.records.get(number) for number in found.ids)

@@ -175,7 +175,7 @@ class ModelWrites:
         return StoredFiles(staged.entry, {text(staged.entry, "path"): staged.pointer})
 
     async def delete_version(self, request: Request) -> Response:
-        """``deleteVersionModel``: unless an alias names it; its name is not used again."""
+        """``deleteVersionModel``: unless an alias names it; another version may have its name."""
         lookup = self._reads.lookup(request)
         version = self._reads.version(request, lookup)
         _check_confirmed(request, version.shown)

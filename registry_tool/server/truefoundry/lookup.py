@@ -17,7 +17,7 @@ from registry_tool.live.records import (
     VersionRecord,
 )
 from registry_tool.live.snapshot import Snapshot
-from registry_tool.manifests.data import Data, member, text, whole
+from registry_tool.manifests.data import member, text
 from registry_tool.server.truefoundry.manifest import API
 from registry_tool.server.truefoundry.names import MODEL, FullName, name_model, name_repo
 
@@ -232,14 +232,20 @@ class Lookup(NamedTuple):
 
     # --- runs
 
+    def find_run(self, uuid: str) -> ObjectRecord | None:
+        """The run with an id; None where there is none."""
+        found = self._find(uuid) if len(uuid) == _UUID else None
+        is_run = isinstance(found, ObjectRecord) and (found.api, found.kind) == (API, RUN_KIND)
+        return found if is_run and isinstance(found, ObjectRecord) else None
+
     def run(self, uuid: str) -> ObjectRecord:
         """The run with an id.
 
         Raises:
             NotFoundError: There is none.
         """
-        found = self._find(uuid)
-        if not isinstance(found, ObjectRecord) or (found.api, found.kind) != (API, RUN_KIND):
+        found = self.find_run(uuid)
+        if found is None:
             raise NotFoundError(f"run with id {uuid[:_SHOWN]!a} not found")
         return found
 
@@ -264,15 +270,3 @@ class Lookup(NamedTuple):
     def has_series(self) -> bool:
         """True where any run has some, so that what is shown of versions may need files."""
         return bool(self.snapshot.indexes.all_ids(f"{API}/{SERIES_KIND}"))
-
-    def run_metrics(self, version: VersionRecord) -> list[Data]:
-        """What the run of a version measured at the version's step."""
-        run = text(version.data, "source", "run_id")
-        found = self._find(run) if len(run) == _UUID else None
-        if not isinstance(found, ObjectRecord) or found.kind != RUN_KIND:
-            return []
-        from registry_tool.server.truefoundry.run_values import read_history
-
-        step = whole(version.data, "source", "step")
-        logged = read_history(self, found, self.series)
-        return [one for one in logged if whole(one, "step") == step]

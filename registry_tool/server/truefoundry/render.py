@@ -24,6 +24,7 @@ from registry_tool.server.truefoundry.names import (
     name_repo,
     render_full_name,
 )
+from registry_tool.server.truefoundry.run_values import list_metrics_of_version
 
 if TYPE_CHECKING:
     from registry_tool.access.subjects import Subject
@@ -156,7 +157,7 @@ def _metrics(lookup: Lookup, version: VersionRecord) -> list[JSON]:
     for evidence in version.evidence().values():
         entries += records(evidence, "metrics")
     found: list[JSON] = []
-    for entry in (*entries, *lookup.run_metrics(version)):
+    for entry in (*entries, *list_metrics_of_version(lookup, version)):
         value = entry.get("value")
         if isinstance(value, int | float) and not isinstance(value, bool):
             step, timestamp = whole(entry, "step"), whole(entry, "timestamp")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.changeset import ChangeSet, Edit, combine
 from registry_tool.edits.objects import ObjectName, edit_object, find_object, put_object
-from registry_tool.live.records import ObjectRecord
+from registry_tool.live.records import ObjectRecord, VersionRecord
 from registry_tool.manifests.data import Data, get, member, records, text, whole
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.long_series import SeriesPlace, measure_points
@@ -25,7 +25,7 @@ from registry_tool.server.truefoundry.manifest import API
 if TYPE_CHECKING:
     from registry_tool.server.long_series import LongSeries
 
-__all__ = ["LoggedValues", "list_places", "log_values", "metric_order", "read_history", "read_values"]  # fmt: skip
+__all__ = ["LoggedValues", "list_metrics_of_version", "list_places", "log_values", "metric_order", "read_history", "read_values"]  # fmt: skip
 
 _MOST_BATCHES: Final = 50
 _MOST_POINTS: Final = 1000
@@ -100,6 +100,15 @@ def read_history(lookup: Lookup, run: ObjectRecord, series: LongSeries) -> Itera
     for one in lookup.series_of_run(run):
         points = series.read(one.data, SeriesPlace(ObjectName(one.api, one.kind, one.slug)))
         yield from filter(None, map(_read_point, points))
+
+
+def list_metrics_of_version(lookup: Lookup, version: VersionRecord) -> list[Data]:
+    """What the run of a version measured at the version's step; may read files, as ``read_history``."""
+    run = lookup.find_run(text(version.data, "source", "run_id"))
+    if run is None:
+        return []
+    step = whole(version.data, "source", "step")
+    return [one for one in read_history(lookup, run, lookup.series) if whole(one, "step") == step]
 
 
 def list_places(lookup: Lookup, run: ObjectRecord) -> list[SeriesPlace]:

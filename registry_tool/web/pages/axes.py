@@ -88,17 +88,20 @@ class TimeAxis:
         end: The right end.
         left: The place of the left end, in percent.
         right: The place of the right end.
+
+    Attributes:
+        right: As given.
     """
 
     def __init__(self, start: str, end: str, *, left: float = LEFT, right: float = RIGHT) -> None:
         self._start, self._end = _seconds(start), _seconds(end)
         if self._end - self._start < _DAY:
             self._end = self._start + _DAY
-        self._left, self._right = left, right
+        self._left, self.right = left, right
 
     def _at(self, seconds: float) -> float:
         part = (seconds - self._start) / (self._end - self._start)
-        return round(self._left + min(1.0, max(0.0, part)) * (self._right - self._left), 2)
+        return round(self._left + min(1.0, max(0.0, part)) * (self.right - self._left), 2)
 
     def place(self, moment: str) -> float:
         """Where a time is, in percent; before the start and after the end it is there."""

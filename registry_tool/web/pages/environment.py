@@ -13,6 +13,7 @@ from registry_tool.installation import package_of_extra
 from registry_tool.paths import resource
 from registry_tool.web.pages import addresses, words
 from registry_tool.web.pages.files import Page, SiteFile
+from registry_tool.web.pages.kinds import PAGE_KINDS
 from registry_tool.web.views.plain import write_json
 
 if TYPE_CHECKING:
@@ -36,6 +37,13 @@ def _is_failing(gate: GateResult) -> bool:
     return gate.state == "failed"
 
 
+def _is_waiting(gate: GateResult) -> bool:
+    """True where nothing but time is missing."""
+    return (
+        gate.state == "failed" and gate.gate.startswith("soak") and gate.remedy.startswith("wait")
+    )
+
+
 class Templates:
     """The templates and assets of this installation."""
 
@@ -53,7 +61,7 @@ class Templates:
             auto_reload=False,
         )
         made.filters.update(words.FILTERS)
-        made.tests.update(passing=_is_passing, failing=_is_failing)
+        made.tests.update(passing=_is_passing, failing=_is_failing, waiting=_is_waiting)
         made.globals.update(
             policy=POLICY,
             model_page=addresses.model_page,
@@ -94,11 +102,11 @@ class Templates:
         for path, content in self.assets.values():
             yield SiteFile(path, content)
 
-    def render(self, template: str, path: str, view: object, **values: object) -> Page:
+    def render(self, kind: str, path: str, view: object, **values: object) -> Page:
         """A page out of a view.
 
         Args:
-            template: The name of its template.
+            kind: One of ``PAGE_KINDS``.
             path: Where the page is.
             view: Its values, in the template ``view``; they are also the JSON next to it.
             values: More names for the template.
@@ -110,10 +118,19 @@ class Templates:
         def url(target: str) -> str:
             return addresses.relative(path, target)
 
-        html = self._environment.get_template(template).render(
-            view=view, url=url, path=path, **values
-        )
-        return Page(path, html.encode("utf-8", "replace"), write_json(view))
+        template = self._environment.get_template(PAGE_KINDS[kind].template)
+        html = template.render(view=view, url=url, path=path, **values)
+        data = write_json(view, schema=f"pages/{kind}/v1")
+        return Page(path, html.encode("utf-8", "replace"), data)
+
+    def render_text(self, template: str, **values: object) -> bytes:
+        """A file that is no page; values are escaped for XML.
+
+        Raises:
+            MissingPackageError: Jinja2 is not installed.
+        """
+        text = self._environment.get_template(template).render(**values)
+        return text.encode("utf-8", "replace")
 
 
 @cache

@@ -12,11 +12,12 @@ from registry_tool.web.pages.axes import LEFT, RIGHT, TimeAxis, ValueAxis, numbe
 from registry_tool.web.pages.words import day_words, number_words
 from registry_tool.web.views.model import FigurePanel, ModelFigure
 from registry_tool.web.views.moves import Tenure
+from registry_tool.web.views.timeline import TimelineView
 from registry_tool.web.views.version import ComparedMetric, MetricSeries
 
-__all__ = ["draw_bar", "draw_lane", "draw_model_figure", "draw_series"]
+__all__ = ["draw_bar", "draw_lanes", "draw_model_figure", "draw_series"]
 
-_PANEL: Final = 158.0
+_PANEL: Final = 164.0
 _LANE: Final = 52.0
 _NARROW: Final = 3.0  # percent: too small for a name inside
 
@@ -42,7 +43,7 @@ def _bounds(panel: FigurePanel) -> Iterator[tuple[str, float]]:
 def _draw_panel(panel: FigurePanel, time: TimeAxis, top: float) -> Iterator[str]:
     bounds = list(_bounds(panel))
     values = [point.value for point in panel.points] + [value for _, value in bounds]
-    axis = ValueAxis.over(values, top=top + 34, bottom=top + _PANEL - 20)
+    axis = ValueAxis.over(values, top=top + 42, bottom=top + _PANEL - 20)
     yield _text(0, top + 14, panel.key, "lab")
     if panel.better:
         yield _text(100, top + 14, f"{panel.better} is better", "hint", "end")
@@ -76,16 +77,17 @@ def _draw_tenure(one: Tenure, place: tuple[float, float], y: float, kind: str) -
     shape = f'<rect class="{kind}" x="{left:g}%" width="{width:g}%" y="{y:g}" height="22" rx="4"/>'
     name = ""
     if width > max(_NARROW, 1.3 * len(one.version)):
-        name = _text(round(left + width / 2, 2), y + 15, one.version, "on", "middle")
+        inside = "was-on" if kind.endswith(" was") else "on"
+        name = _text(round(left + width / 2, 2), y + 15, one.version, inside, "middle")
     return f"<g><title>{escape(words)}</title>{shape}{name}</g>"
 
 
-def draw_lane(
+def _draw_lane(
     tenures: tuple[Tenure, ...], time: TimeAxis, y: float, kind: str = ""
 ) -> Iterator[str]:
     """The tenures of one alias, as marks on one line."""
     for one in tenures:
-        right = RIGHT if one.end is None else time.place(one.end)
+        right = time.right if one.end is None else time.place(one.end)
         state = " back" if one.was_rolled_back else (" cur" if one.end is None else "")
         yield _draw_tenure(one, (time.place(one.start), right), y, f"tenure{kind}{state}")
 
@@ -118,7 +120,7 @@ def draw_model_figure(figure: ModelFigure) -> Markup:
         parts.append(
             f'<rect class="lane-bed" x="0" width="100%" y="{y + 22:g}" height="22" rx="4"/>'
         )
-        parts += draw_lane(held, time, y + 22, "" if number == 0 else " s")
+        parts += _draw_lane(held, time, y + 22, "" if number == 0 else " s")
         y += _LANE
     parts += _ticks(time, y + 6)
     metrics = ", ".join(panel.key for panel in figure.panels)
@@ -167,4 +169,28 @@ def draw_bar(one: ComparedMetric, scale: float) -> Markup:
         f'<svg class="bar" height="10" aria-hidden="true"><rect class="bed" width="100%" height="10" rx="5"/>'
         f'<rect class="{kind}" x="{left:g}%" width="{width:g}%" height="10" rx="3"/>'
         '<line class="mid" x1="50%" x2="50%" y1="0" y2="10"/></svg>'
+    )
+
+
+def draw_lanes(view: TimelineView) -> Markup:
+    """One line for each model of a page of the timeline; a script moves the line of a day over them."""
+    time = TimeAxis(view.start, view.end, left=0.2, right=99.0)
+    parts = []
+    for number, lane in enumerate(view.lanes):
+        y = 24 + number * _LANE
+        parts.append(_text(0, y + 14, lane.model, "lab"))
+        parts.append(_text(100, y + 14, lane.note, "hint", "end"))
+        parts.append(
+            f'<rect class="lane-bed" x="0" width="100%" y="{y + 22:g}" height="22" rx="4"/>'
+        )
+        parts += _draw_lane(lane.tenures, time, y + 22, " was")
+    height = 24 + len(view.lanes) * _LANE
+    for x, name in time.ticks():
+        parts.append(_line((x, x), (18, height), "grid"))
+        parts.append(_text(x, 11, name, "", "end" if x > 94 else ""))  # noqa: PLR2004
+    label = f"Which version of {len(view.lanes)} models was in {view.stage}, and when"
+    ends = f'data-start="{escape(view.start)}" data-end="{escape(view.end)}" data-left="0.2" data-right="99"'
+    return Markup(  # noqa: S704 - every text in it is escaped above
+        f'<svg height="{height + 4:g}" role="img" aria-label="{escape(label)}" {ends}>{"".join(parts)}'
+        f'<line id="asof-line" class="asof" x1="0" x2="0" y1="0" y2="{height:g}" visibility="hidden"/></svg>'
     )

@@ -1,21 +1,18 @@
-"""Pages of a registry at one commit: those of one model, and those that list models.
-
-A page of a model depends on the model's key and on nothing else. Pages that list are made of summaries.
-"""
+"""The pages of one model: of itself, of its versions, and of fifty versions each. They depend on the model's key alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 
+from registry_tool.installation import package_of_extra
 from registry_tool.names import ModelName
 from registry_tool.web.pages import addresses
 from registry_tool.web.pages.environment import load_templates
 from registry_tool.web.pages.figures import draw_bar, draw_model_figure, draw_series
 from registry_tool.web.pages.files import Page, SiteFile
-from registry_tool.web.views.home import view_home
 from registry_tool.web.views.model import (
     PAGE_SIZE,
     ModelFigure,
@@ -28,7 +25,7 @@ from registry_tool.web.views.source import PageSource
 from registry_tool.web.views.summary import ModelSummary, summarize_model
 from registry_tool.web.views.version import VersionPageView, view_version
 
-__all__ = ["RenderedModel", "Selection", "render_assets", "render_listings", "render_model"]
+__all__ = ["RenderedModel", "Selection", "render_assets", "render_model"]
 
 # Which versions get a page of their own: all of them, or those that have a name and the newest ten.
 Selection = Literal["all", "named"]
@@ -96,19 +93,30 @@ class RenderedModel:
             "site": self._source.name,
             "stages": list(self._source.stages(namespace)),
             "main_stage": self._source.main_stage(namespace),
+            "version_target": self._find_page,
         }
+
+    def _find_page(self, version: str) -> str:
+        """The page that shows a version: its own, else that of fifty; empty where the model has no such version."""
+        place = self._reading.place.get(version)
+        if place is None:
+            is_draft = version in self._reading.model.drafts
+            return addresses.version_page(self._view.model, version) if is_draft else ""
+        if version in self._selected:
+            return addresses.version_page(self._view.model, version)
+        return addresses.older_page(self._view.model, place // PAGE_SIZE + 1)
 
     def _model_page(self) -> Page:
         view: ModelPageView = self._view
         return self._templates.render(
-            "model.html", addresses.model_page(view.model), view, **self._common(),
+            "model", addresses.model_page(view.model), view, **self._common(),
             card=_render_card(self._reading.card(), f"{view.folder}/CARD.md"), draw_model_figure=draw_model_figure,
             figure_rows=list_figure_rows,
         )  # fmt: skip
 
     def _version_page(self, view: VersionPageView) -> Page:
         return self._templates.render(
-            "version.html", addresses.version_page(view.model, view.version), view, **self._common(),
+            "version", addresses.version_page(view.model, view.version), view, **self._common(),
             card=_render_card(
                 self._reading.card(view.version) if view.has_card else None, f"{view.folder}/CARD.md"
             ),
@@ -118,7 +126,7 @@ class RenderedModel:
     def _older_page(self, number: int) -> Page:
         view = view_older(self._reading, number, self._selected)
         path = addresses.older_page(view.model, number)
-        return self._templates.render("versions.html", path, view, **self._common())
+        return self._templates.render("versions", path, view, **self._common())
 
 
 def _select(reading: ModelReading, selection: Selection) -> frozenset[str]:
@@ -134,10 +142,9 @@ def _render_card(text: str | None, path: str = "CARD.md") -> RenderedCard | None
     """A card as safe HTML; None for no card."""
     if text is None or not text.strip():
         return None
-    try:
+    with package_of_extra("the catalog site", "site"):
         from registry_tool.web.pages.cards import render_card
-    except ModuleNotFoundError:
-        return None  # until the module is merged
+
     card = render_card(text, path=path)
     return RenderedCard(Markup(card.html), card.note)  # noqa: S704 - sanitised by nh3
 
@@ -172,24 +179,6 @@ def render_model(
 ) -> RenderedModel:
     """Read one model, and make its pages as they are taken; see ``RenderedModel``."""
     return RenderedModel(source, name, selection, on_read=on_read)
-
-
-def render_listings(
-    source: PageSource, summaries: Iterable[ModelSummary]
-) -> Iterator[Page | SiteFile]:
-    """The pages that list models, and the files that go with them.
-
-    Args:
-        source: The commit.
-        summaries: Those of all models, in the order of their names.
-    """
-    known = list(summaries)
-    yield _home(source, known)
-
-
-def _home(source: PageSource, summaries: Sequence[ModelSummary]) -> Page:
-    view = view_home(source, summaries)
-    return load_templates().render("home.html", addresses.HOME, view, site=source.name)
 
 
 def render_assets() -> Iterator[SiteFile]:

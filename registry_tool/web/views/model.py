@@ -210,6 +210,7 @@ class ModelPageView:
     shown_metrics: tuple[str, ...]
     versions: tuple[VersionLine, ...]
     pages: tuple[tuple[str, ...], ...]
+    names: tuple[tuple[str, str], ...]
     framework: str
     evidence_count: int
     signed_count: int
@@ -324,7 +325,7 @@ def _holder(
             keys[:SHOWN_METRICS], row.metrics, before, reading.source.stages(reading.name.namespace)
         ),
         size, count,
-        None if view is None or find_version_problem(view) else find_outlook(reading.source, view),
+        None if view is None or alias not in stages or find_version_problem(view) else find_outlook(reading.source, view),
     )  # fmt: skip
 
 
@@ -429,6 +430,7 @@ def view_model(reading: ModelReading, pages: frozenset[str]) -> ModelPageView:
         figure=_figure(reading, keys), shown_metrics=shown,
         versions=(*drafts, *list_lines(reading, 0, _NEWEST, shown[:2], pages)),
         pages=tuple(tuple(names[n : n + PAGE_SIZE]) for n in range(0, len(names), PAGE_SIZE)),
+        names=tuple(sorted(reading.model.tag_targets().items())),
         framework=framework, evidence_count=evidence, signed_count=signed, lineage=lineage,
         lineage_version=lineage_version, has_card=reading.has_card(), folder=reading.model.folder,
     )  # fmt: skip

@@ -118,6 +118,7 @@ class Tenure:
         by: Who moved it.
         reason: Why.
         commit: The commit that moved it.
+        end_commit: The commit that ended it; empty while it lasts.
         was_rolled_back: True where a rollback ended it.
     """
 
@@ -128,6 +129,7 @@ class Tenure:
     by: str
     reason: str
     commit: str
+    end_commit: str
     was_rolled_back: bool
 
 
@@ -153,7 +155,8 @@ def find_tenures(moves: Iterable[AliasMove], alias: str = "") -> tuple[Tenure, .
     found = [
         Tenure(
             start.alias, start.version, start.when, None if end is None else end.when, start.by,
-            start.reason, start.commit, end is not None and end.is_rollback,
+            start.reason, start.commit, "" if end is None else end.commit,
+            end is not None and end.is_rollback,
         )
         for start, end in _pair(wanted)
         if start.version is not None

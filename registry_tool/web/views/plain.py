@@ -41,7 +41,9 @@ def _name_number(value: float) -> str:
     return "Infinity" if value > 0 else "-Infinity"
 
 
-def write_json(view: object) -> bytes:
-    """A view as one line of JSON; the halves of surrogate pairs are escaped."""
-    text = json.dumps(plain_view(view), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8", "backslashreplace") + b"\n"
+def write_json(view: object, schema: str) -> bytes:
+    """A view as one line of JSON that names its schema; the halves of surrogate pairs are replaced."""
+    plain = plain_view(view)
+    named = {"schema": schema, **(plain if isinstance(plain, dict) else {})}
+    text = json.dumps(named, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "replace") + b"\n"

@@ -15,6 +15,8 @@ from typing import Final
 from registry_tool._version import VERSION
 from registry_tool.api.registry import Registry
 from registry_tool.catalog.catalog import Catalog
+from registry_tool.checks.engine import check
+from registry_tool.checks.findings import Report
 from registry_tool.git.history import FirstParentHistory
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.names import ModelName
@@ -116,6 +118,10 @@ class PageSource:
     def signers(self) -> bytes:
         """The content of ``allowed_signers``."""
         return allowed_signers(self.catalog)
+
+    def check(self) -> Report:
+        """Check everything, as ``registry check --all`` does, at the commit's time."""
+        return check(self.catalog.apart(), line=self.line, now=self.time)
 
     def model_names(self) -> Iterator[ModelName]:
         """The names of all models, deleted ones included, in order."""

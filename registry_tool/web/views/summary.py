@@ -182,6 +182,10 @@ def _list_concerns(reading: ModelReading) -> tuple[VersionConcern, ...]:
     found = []
     if reading.problem:
         found.append(VersionConcern("", "unreadable", (), reading.problem))
+    for alias, version in reading.alias_targets.items():
+        if version not in reading.by_version:
+            why = f"{alias} points to version {version}, which does not exist"
+            found.append(VersionConcern("", "unreadable", (alias,), why))
     for row in reading.rows:
         view = reading.model.version(row.version)
         if view is None:
@@ -210,7 +214,7 @@ def summarize_model(reading: ModelReading, view: ModelPageView) -> ModelSummary:
         description=short if short == view.description else f"{short.rstrip()}…",
         labels=view.labels, framework=view.framework, version_count=view.version_count,
         draft_count=view.draft_count, latest=view.latest, newest_at=newest,
-        holders=tuple(_summarize_holder(one, reading) for one in view.holders if one.version),
+        holders=tuple(_summarize_holder(one, reading) for one in view.holders if one.version in reading.by_version),
         tenures=reading.tenures, lineage=view.lineage, lineage_version=view.lineage_version,
         concerns=_list_concerns(reading),
     )  # fmt: skip

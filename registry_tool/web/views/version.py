@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _MOST_POINTS: Final = 240
+_MOST_TENURES: Final = 40
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,7 @@ class VersionPageView:
     signatures: tuple[SignatureLine, ...]
     lineage: tuple[LineageEdge, ...]
     tenures: tuple[Tenure, ...]
+    tenure_count: int
     has_card: bool
     folder: str
     compared: dict[str, dict[str, JSON]]
@@ -348,17 +350,20 @@ def _list_columns(record: Data) -> Iterator[tuple[str, str, str]]:
 def _view_unreadable(reading: ModelReading, view: VersionView, problem: str) -> VersionPageView:
     row = reading.by_version.get(view.version)
     before, after = _neighbours(reading, view.version)
+    tenures, count = _list_tenures(reading, view.version)
     return VersionPageView(
         str(reading.name), reading.title, view.version, view.title,
         "unreadable" if row is None or not row.state else row.state, problem, "", "", "", "", "", "", (),
         () if row is None else row.aliases, () if row is None else row.tags, (), before, after,
         "", {}, "", "", "", (), None, {}, {}, (), {}, {}, (), None, None, (), (), (),
-        _list_tenures(reading, view.version), False, view.folder, {},
+        tenures, count, False, view.folder, {},
     )  # fmt: skip
 
 
-def _list_tenures(reading: ModelReading, version: str) -> tuple[Tenure, ...]:
-    return tuple(one for one in reversed(reading.tenures) if one.version == version)
+def _list_tenures(reading: ModelReading, version: str) -> tuple[tuple[Tenure, ...], int]:
+    """The newest tenures of a version, newest first, and how many there are."""
+    found = [one for one in reversed(reading.tenures) if one.version == version]
+    return tuple(found[:_MOST_TENURES]), len(found)
 
 
 def _try_compare(view: VersionView, other: _Side | None) -> Comparison | None:
@@ -397,6 +402,7 @@ def _view_readable(reading: ModelReading, view: VersionView) -> VersionPageView:
     files = tuple(_list_files(view, other))
     sizes = [one.size for one in files]
     before, after = _neighbours(reading, view.version)
+    tenures, tenure_count = _list_tenures(reading, view.version)
     return VersionPageView(
         model=str(reading.name), model_title=reading.title, version=view.version, title=view.title,
         state=view.state, problem="", status_reason=text(status, "reason"),
@@ -414,6 +420,6 @@ def _view_readable(reading: ModelReading, view: VersionView) -> VersionPageView:
         columns=tuple(_list_columns(record)), outlook=find_outlook(reading.source, view),
         comparison=None if found is None or other is None else _view_comparison(found, other, better),
         evidence=tuple(list_records(view)), signatures=tuple(list_signatures(reading, view)),
-        lineage=tuple(list_lineage(record)), tenures=_list_tenures(reading, view.version),
+        lineage=tuple(list_lineage(record)), tenures=tenures, tenure_count=tenure_count,
         has_card=reading.has_card(view), folder=view.folder, compared=list_values(view),
     )  # fmt: skip

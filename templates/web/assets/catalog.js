@@ -91,10 +91,29 @@ function setUpCompare() {
   update();
 }
 
+function setUpFilter() {
+  const field = document.getElementById('narrow');
+  const rows = [...document.querySelectorAll('table.filtered tbody tr')];
+  if (!field || rows.length < 6) return;
+  field.hidden = false;
+  const input = field.querySelector('input');
+  input.addEventListener('input', () => {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every(word => text.includes(word));
+      shown += !row.hidden;
+    }
+    document.getElementById('said').textContent = `${shown} of ${rows.length} models`;
+  });
+}
+
 document.addEventListener('DOMContentLoaded', () => {
   setUpTheme();
   setUpSearchKey();
   document.querySelectorAll('[role=tablist]').forEach(setUpTabs);
   setUpCopy();
   setUpCompare();
+  setUpFilter();
 });

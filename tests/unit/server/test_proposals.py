@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from support import commit, git, write_files
+from support import commit, git, run_program, write_files
 from support.manifests import alias_yaml
 from support.served_registries import LOCAL, wait_until
 from support.written_trains import (
@@ -245,6 +245,38 @@ def test_what_others_push_to_a_branch_is_seen_and_a_deleted_one_is_gone(
         _write(service, 7)
         assert git(bare, "rev-parse", f"{BRANCH}^") == git(bare, "rev-parse", "main")
         assert _versions(service.view_for(ADAS)) == ["1", "2", "3"]
+
+
+def test_two_authors_propose_two_numbers_and_both_are_merged(bare: Path, tmp_path: Path) -> None:
+    with open_service(bare, ServiceOptions()) as service:
+        _write(service, 1)
+        mine = asyncio.run(service.write(version_request(2, BOB)))
+        _write(service, 3)
+        assert _versions(service.view_for(ADAS)) == ["1", "2", "3", "5"]
+        assert _versions(service.view_for(BOBS)) == ["1", "2", "4"]
+        for branch in (BRANCH, mine.branch):
+            _merge(tmp_path, bare, "no-ff", branch)
+        wait_until(lambda: not _status(service))
+        assert _versions(service.view_for(BOBS)) == ["1", "2", "3", "5", "4"]
+        _write(service, 4)
+        assert _versions(service.view_for(ADAS))[-1] == "6"
+    work = _work(tmp_path, bare)
+    done = run_program("check", "--all", cwd=work)
+    assert done.code == 0, done.out + done.err
+
+
+def test_a_commit_passes_over_what_is_proposed(tmp_path: Path) -> None:
+    bare = bare_registry(tmp_path)
+    with open_service(bare, ServiceOptions()) as service:
+        work = _work(tmp_path, bare)
+        git(work, "switch", "--quiet", "-C", "mine", "main")
+        text = (work / "models/nlp/lang-id/versions/2/version.yaml").read_text()
+        write_files(work, {PROPOSED: text.replace('"2"', '"3"')})
+        commit(work, "By a person")
+        git(work, "push", "--quiet", "origin", f"HEAD:{BRANCH}")
+        wait_until(lambda: len(_status(service)) == 1)
+        assert not asyncio.run(service.write(version_request(2, BOB))).proposed
+        assert _versions(service.view_for(BOBS)) == ["1", "2", "4"]
 
 
 def test_a_conflict_is_told_and_set_aside_at_the_next_write(bare: Path, tmp_path: Path) -> None:

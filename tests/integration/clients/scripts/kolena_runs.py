@@ -15,7 +15,6 @@ sys.stdout, printed = sys.stderr, sys.stdout
 
 import kolena  # noqa: E402 (it reads the environment)
 from kolena._experimental.workflow import ThresholdedMetrics  # noqa: E402
-from kolena.errors import IncorrectUsageError  # noqa: E402
 from kolena.workflow import (  # noqa: E402
     BarPlot,
     EvaluationResults,
@@ -202,7 +201,10 @@ def write():
     found["KO-10 again"] = raised(lambda: run.upload_inferences([(rest[0], infer(rest[0]))]))
     found["KO-11 stored"] = [show(model.load_inferences(case)) for case in suite.test_cases]
     test(model, suite, judge)
-    test(model, suite, Judge(configurations=[AtLeast(0.6), AtLeast(math.inf)]))
+    configured = Judge(configurations=[AtLeast(0.6), AtLeast(math.inf)])
+    test(model, suite, configured)
+    found["KO-15 configured"] = [one.display_name() for one in configured.configurations]
+    test(model, suite, Judge())  # without configurations again, which is what the gate asks for
     asked.clear()
     test(model, suite, judge, reset=True)
     found["KO-13 reset"] = len(asked)
@@ -210,7 +212,6 @@ def write():
     found["KO-17 no evaluator"] = raised(lambda: test(model, suite))
     other = define_workflow("others", Sentence, Language, Guess)[3]("other")
     found["KO-8 mixed"] = raised(lambda: TestRun(other, suite, judge))
-    found["is usage"] = issubclass(IncorrectUsageError, Exception)
     return found
 
 

@@ -12,6 +12,7 @@ from registry_tool.server.kolena.errors import IncorrectUsageError
 from registry_tool.server.kolena.evidence import (
     Measurement,
     RunResult,
+    encode_name,
     list_values,
     name_content,
     name_metric,
@@ -43,7 +44,7 @@ def of_suite(metrics: str, configuration: str = "") -> dict[str, object]:
         ),
         (("a/b", "", "", "", ["x"]), "kolena/a%2Fb@1/-/suite/x"),
         (("100 %", "J[1]", "", "", ["x"]), "kolena/100 %25@1/J%5B1%5D/suite/x"),
-        (("Wörter", "J", "", " a", ["x"]), "kolena/W%C3%B6rter@1/J/case/%20a@2/x"),
+        (("Wörter", "J", "", " a", ["x "]), "kolena/W%C3%B6rter@1/J/case/%20a@2/x%20"),
     ],
 )
 def test_a_name_says_what_was_measured(
@@ -53,6 +54,28 @@ def test_a_name_says_what_was_measured(
     about = name_content(case, 2) if case else ""
     assert name_metric(name_content(suite, 1), evaluator, configuration, about, path) == name
     assert KEY.fullmatch(name)
+
+
+def test_two_names_never_become_one() -> None:
+    names = [
+        "a b",
+        "a%20b",
+        "a b ",
+        " a b",
+        "  ",
+        "%20",
+        "a/b",
+        "a%2Fb",
+        "[a]",
+        "ü",
+        "%C3%BC",
+        "\x7f",
+        "a\n",
+    ]
+    found = [encode_name(one) for one in names]
+    assert len({*found}) == len(names)
+    assert all(KEY.fullmatch(one) for one in found)
+    assert found[0] == "a b"
 
 
 def test_two_long_names_stay_two() -> None:

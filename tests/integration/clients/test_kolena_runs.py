@@ -1,0 +1,244 @@
+"""Test runs of Kolena's own client, unmodified: from a model to a gate, and every field over a fresh clone.
+
+Each id of its features is a check. What the client cannot read is read from the objects that the server wrote.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, cast
+
+import httpx
+import pytest
+from support import git, run_program
+from support.kolena_runs import TestedModel, add_model, add_suite, upload_metrics
+from support.kolena_wire import PREFIX, Rows, add_case, decode_rows, said
+from support.served_apps import Reply, ServedApp
+from support.wire_clients import run_client, running_server
+
+from registry_tool.live.records import ObjectRecord
+from registry_tool.manifests.data import Data, member, records, text
+from registry_tool.manifests.problems import JSON
+from registry_tool.server.service import Service, ServiceOptions, open_service
+
+GATE: Final = "kolena/holdout@1/Judge/suite/accuracy"
+STORED: Final[list[JSON]] = [
+    ["bonjour", 7, {"source": "web"}, "fr", "fr", 0.75, False],
+    ["guten Tag ☀", 11, {"source": "web"}, "de", "en", 0.5, False],
+    ["good day", 8, {"source": "web"}, "en", "en", 0.5, False],
+    ['say "NaN"\n', 10, {"source": "web"}, "en", "en", "NaN", False],
+]
+EXPECTED: Final[Mapping[str, JSON]] = {
+    "KO-8 mixed": "WorkflowMismatchError",
+    "KO-9 remaining": [["bonjour", "guten Tag ☀", "good day", 'say "NaN"\n'], ""],
+    "KO-9 only what is missing": ["good day", 'say "NaN"\n'],
+    "KO-10 again": "IncorrectUsageError",
+    "KO-11 stored": [STORED[:3], STORED[2:]],
+    "KO-13 reset": 4,
+    "KO-14 same run": True,
+    "KO-15 configured": ["score>=0.6", "score>=inf"],
+    "KO-16 crashed": "RuntimeError",
+    "KO-17 no evaluator": "IncorrectUsageError",
+}
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Path:
+    """A new registry, as ``registry init`` makes one, with a storage."""
+    (tmp_path / "storage").mkdir()
+    folder = tmp_path / "models"
+    remote = str(tmp_path / "storage")
+    done = run_program("init", str(folder), "--name", "models", "--remote", remote, cwd=tmp_path)
+    assert done.code == 0, done.err
+    return folder
+
+
+@contextmanager
+def other_clone(registry: Path, tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A bare clone without its origin, and variables for a server with a cache and a state of its own."""
+    clone = tmp_path / "clone.git"
+    subprocess.run(["git", "clone", "-q", "--bare", registry, clone], check=True)
+    subprocess.run(["git", "remote", "rm", "origin"], cwd=clone, check=True)
+    yield clone, {name: str(tmp_path / name) for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME")}
+
+
+def set_gate(registry: Path, least: float) -> None:
+    """Publish a stage whose only gate is a threshold."""
+    settings = registry / "registry.yaml"
+    kept = settings.read_text().partition("\nstages:")[0].rstrip()
+    stages = (
+        f"\nstages:\n  production:\n    require:\n      - metric: {GATE}\n        min: {least}\n"
+    )
+    settings.write_text(kept + stages)
+    git(registry, "commit", "-qam", f"Production needs {least}")
+
+
+def test_every_feature_of_the_client_up_to_a_gate(registry: Path, tmp_path: Path) -> None:
+    with running_server(registry, "--api", "kolena") as server:
+        found = run_client("kolena", "kolena_runs.py", url=server.url, step="write")
+        before = run_client("kolena", "kolena_runs.py", url=server.url, step="read")
+        server.kill()
+    assert found == EXPECTED
+    assert member(before)["stored"] == [STORED[:3], STORED[2:]]
+    assert member(before)["of run"] == STORED
+    with other_clone(registry, tmp_path) as (clone, env), running_server(clone, "--api", "kolena", env=env) as server:  # fmt: skip
+        assert run_client("kolena", "kolena_runs.py", url=server.url, step="read") == before
+    git(registry, "reset", "-q", "--hard")
+    done = run_program("check", "--all", cwd=registry)
+    assert done.code == 0, done.out + done.err
+
+    # The client measured 0.8333: what that is worth is the policy's to say.
+    version = "default/lang-id-fast-d10b4b35@1"
+    set_gate(registry, 0.9)
+    refused = run_program("promote", version, "--to", "production", "--commit", cwd=registry)
+    assert refused.code == 1, refused.out
+    assert f"{GATE} 0.8333333333333333 < 0.9" in refused.out + refused.err
+    set_gate(registry, 0.8)
+    promoted = run_program("promote", version, "--to", "production", "--commit", cwd=registry)
+    assert promoted.code == 0, promoted.out + promoted.err
+    shown = run_program("resolve", "default/lang-id-fast-d10b4b35@production", cwd=registry)
+    assert shown.code == 0, shown.err
+
+
+# --- all fields, over a fresh clone
+
+A, B = '{"a": NaN, "locator": "ü"}', '{"locator": "b"}'
+INFERENCES: Final = ((A, '{"x": -Infinity}'), (B, "[ 1 ]"))
+ROWS: Final[Mapping[str, Rows]] = {
+    "inferences": {"test_sample": [A, B], "inference": [one for _, one in INFERENCES]},
+    "test-sample": {"test_sample": [B, A], "metrics": ['{"m": NaN}', '{"u": "\\u0000"}']},
+    "thresholded": {"test_sample": [A], "metrics": ['{"name": "car", "threshold": 0.5}']},
+}
+CONFIGURATION: Final[dict[str, JSON]] = {"display_name": "score ≥ ½", "configuration": {"b": 1, "a": [None, "ü"]}}  # fmt: skip
+WRITTEN: Final = '{"a": [null, "ü"], "b": 1}'
+
+
+class RemoteApp:
+    """A server of another process, asked as one of this process."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: JSON = None,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Make one request."""
+        url = path if "://" in path else f"{PREFIX}/{path}"
+        if content is None:
+            found = self._client.request(method, url, json=body if body is not None else {})
+        else:
+            found = self._client.request(method, url, content=content, headers=headers)
+        is_json = found.headers.get("content-type", "").startswith("application/json")
+        data = found.json() if is_json and found.content else {"text": ""}
+        return Reply(found.status_code, data, found.headers, found.content)
+
+
+def write_everything(app: ServedApp) -> dict[str, JSON]:
+    """Every field that a run has on the wire; what was sent, by field."""
+    case = add_case(app, "first", (A, '{"m": 1}', "1"), (B, "{}", None))
+    model, suite = add_model(app, "lang-id"), add_suite(app, "holdout", case)
+    run = TestedModel(app, model, suite, "Jüdge")
+    said(run.begin("Jüdge", [CONFIGURATION]))
+    said(run.upload(*INFERENCES, reset=True))
+    fields: dict[str, JSON] = {"test_case_id": case["id"], "configuration": CONFIGURATION}
+    said(upload_metrics(run, "test-sample-metrics", ROWS["test-sample"], **fields))
+    said(upload_metrics(run, "test-sample-thresholded-metrics", ROWS["thresholded"], model_id=model["id"], **fields))  # fmt: skip
+    number = cast("int", case["id"])
+    rows = ((number, None, '{"m": NaN}'), (number, "score ≥ ½", '{"m": 1e400}'))
+    said(run.measure_cases(*rows))
+    said(run.measure_cases(*rows[:1], level="plots"))
+    said(app.ask("PUT", "generic/test-run/update-metrics-status", {"test_run_id": run.id, "progress": 0.25, "message": "ü\n"}))  # fmt: skip
+    said(run.measure_suite(("score ≥ ½", '{"accuracy": 0.5}')))
+    of_cases: dict[str, JSON] = {
+        "test_case_id": [number, number],
+        "configuration_display_name": [None, "score ≥ ½"],
+        "metrics": [rows[0][2], rows[1][2]],
+    }
+    sent: dict[str, JSON] = {
+        "id": run.id, "model": "default/lang-id@1", "suite": "holdout@1", "evaluator": "Jüdge",
+        "configurations": [{"display_name": "score ≥ ½", "configuration": WRITTEN}],
+        "status": {"progress": 0.25, "message": "ü\n"}, "state": "finished", "reset": True,
+        "test-case": of_cases, "plots": {key: cast("list[JSON]", column)[:1] for key, column in of_cases.items()},
+        "test-suite": {"configuration_display_name": ["score ≥ ½"], "metrics": ['{"accuracy": 0.5}']},
+        "evidence": {"kolena/holdout@1/J%C3%BCdge[score %E2%89%A5 %C2%BD]/suite/accuracy": 0.5},
+    }  # fmt: skip
+    for level, stored in ROWS.items():
+        sent[level] = {name: [*values] for name, values in stored.items()}
+    for level in ("test-sample", "thresholded"):
+        sent[f"{level} case"] = "first@1"
+        sent[f"{level} configuration"] = {"display_name": "score ≥ ½", "configuration": WRITTEN}
+    return sent
+
+
+def read_rows(service: Service, data: Data) -> dict[str, JSON]:
+    """The rows of an upload, from the DVC remote."""
+    (file,) = records(data, "files")
+    stored = service.registry.store.fetch({**file, "name": "rows", "path": "rows"})
+    return {name: [*values] for name, values in decode_rows(stored.read_bytes()).items()}
+
+
+def find_only(service: Service, kind: str) -> ObjectRecord:
+    (record,) = service.snapshot.listed(f"kolena/{kind}")
+    assert isinstance(record, ObjectRecord)
+    return record
+
+
+def read_everything(service: Service) -> dict[str, JSON]:
+    """The same fields, from a registry."""
+    run = find_only(service, "test-run")
+    suite = service.snapshot.object("kolena", "test-suite-version", text(run.data, "suite"))
+    assert suite is not None
+    (upload,) = records(find_only(service, "inferences").data, "uploads")
+    found: dict[str, JSON] = {
+        "id": run.id, "model": run.data["model"], "suite": f"{suite.shown}@{suite.data['version']}",
+        "evaluator": run.data["evaluator"], "configurations": run.data["configurations"],
+        "status": run.data["status"], "state": run.state, "reset": upload.get("reset"),
+        "inferences": read_rows(service, upload),
+    }  # fmt: skip
+    for record in service.snapshot.listed("kolena/metrics"):
+        level = text(record.data, "level")
+        found[level] = read_rows(service, record.data)
+        if "case" in record.data:
+            case = service.snapshot.object("kolena", "test-case", text(record.data, "case"))
+            assert case is not None
+            found[f"{level} case"] = f"{case.shown}@{case.data['version']}"
+            found[f"{level} configuration"] = {**member(record.data, "configuration")}
+    version = next(service.snapshot.listed("version"))
+    (evidence,) = version.evidence().values()  # type: ignore[union-attr]  # it is a version
+    values = {text(one, "key"): one["value"] for one in records(evidence, "metrics")}
+    found["evidence"] = {key: value for key, value in values.items() if "/suite/" in key}
+    return found
+
+
+def count_fields(data: JSON) -> int:
+    """How many values some data has; a column of a table is one."""
+    if isinstance(data, dict):
+        return sum(map(count_fields, data.values()))
+    return 1
+
+
+FIELDS: Final = 30
+
+
+def test_every_field_reads_back_equal_after_a_kill_over_a_fresh_clone(
+    registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_server(registry, "--api", "kolena") as server:
+        with httpx.Client(base_url=server.url) as client:
+            sent = write_everything(cast("ServedApp", RemoteApp(client)))
+        server.kill()
+    with other_clone(registry, tmp_path) as (clone, env):
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        with open_service(clone, ServiceOptions(read_only=True)) as service:
+            assert read_everything(service) == sent
+    assert count_fields(sent) == FIELDS

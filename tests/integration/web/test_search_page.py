@@ -1,0 +1,49 @@
+"""Search in the browser finds what `registry search` finds, and says what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.browser import ChromiumProcess, serve_folder
+from support.searched_sites import (
+    ask_browser,
+    ask_program,
+    make_queries,
+    varied_registry,
+    write_search_site,
+)
+
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.catalog.search.summary_cache import Rows
+from registry_tool.git.tree import DictTree
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return Catalog(DictTree(varied_registry()))
+
+
+@pytest.fixture(scope="module")
+def folder(catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("searched")
+    write_search_site(catalog, made)
+    return made
+
+
+def test_generated_queries_give_the_same_in_the_browser(chromium: ChromiumProcess, catalog: Catalog, folder: Path) -> None:  # fmt: skip
+    queries = make_queries(3_000)
+    rows = Rows(catalog)
+    with serve_folder(folder, "/models/") as site, chromium.visit(site) as visit:
+        visit.page.goto(f"{site}search/index.html")
+        answers = ask_browser(visit.page, queries)
+        assert visit.is_quiet, visit
+    found = refused = 0
+    for (query, versions), (answer, _) in zip(queries, answers, strict=True):
+        expected = ask_program(rows, query, versions=versions)
+        assert answer == expected, (query, versions)
+        found += bool(expected.found)
+        refused += bool(expected.error[0])
+    # The queries are worth asking.
+    assert found > 300
+    assert refused > 300
