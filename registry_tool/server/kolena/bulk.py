@@ -134,14 +134,22 @@ class BulkCalls:
             digest = self._service.registry.store.store_file(file)
         return describe_rows(digest, rows)
 
-    def open(self, entry: Data, columns: Sequence[Column]) -> Table:
+    def open(
+        self, entry: Data, columns: Sequence[Column], *, ignores_others: bool = False
+    ) -> Table:
         """Stored rows: fetched, unless the cache has them, and verified. Called in a thread.
+
+        Args:
+            entry: How an object names them.
+            columns: Their columns.
+            ignores_others: There are others, which are not read.
 
         Raises:
             RemoteError: The remote cannot be used, or does not have them.
         """
         named = {**entry, "name": "rows", "path": "rows.parquet"}
-        return read_files([self._service.registry.store.fetch(named)], columns)
+        stored = self._service.registry.store.fetch(named)
+        return read_files([stored], columns, ignores_others=ignores_others)
 
     # --- downloads
 

@@ -150,7 +150,7 @@ class Table:
         return bool(column in self._data.column_names)
 
     def _keep(self, column: str, which: Literal["min", "max"]) -> Table:
-        if pc.count_distinct(self._data[column], mode="all").as_py() == self.rows:
+        if self.is_distinct(column):
             return self
         numbered = pa.table([self._data[column], pa.array(range(self.rows))], names=["key", "row"])
         found = numbered.group_by("key").aggregate([("row", which)])[f"row_{which}"]
@@ -273,10 +273,11 @@ def check_file(source: IO[bytes]) -> None:
         raise _refuse(exc) from None
 
 
-def _check_names(names: Sequence[str], columns: Sequence[Column]) -> None:
+def _check_names(names: Sequence[str], columns: Sequence[Column], *, ignores_others: bool) -> None:
     known = {column.name for column in columns}
     lacking = [c.name for c in columns if c.name not in names and not c.is_optional]
-    unknown = [name for name in names if name not in known and not _INDEX.fullmatch(name)]
+    others = [name for name in names if name not in known and not _INDEX.fullmatch(name)]
+    unknown = [] if ignores_others else others
     if lacking:
         raise IncorrectUsageError(f"the upload has no column {lacking[0]!a}")
     if unknown or len(set(names)) < len(names):
@@ -325,11 +326,13 @@ def _read_column(file: Any, column: Column, dictionary: int, left: int) -> Any:
     return pa.chunked_array(chunks, kind)
 
 
-def _read_file(source: IO[bytes], columns: Sequence[Column], left: int) -> Any:
+def _read_file(
+    source: IO[bytes], columns: Sequence[Column], left: int, *, ignores_others: bool
+) -> Any:
     file = _open(source)
     _check_limits(file, left)
     schema, rows = file.schema_arrow, file.metadata.num_rows
-    _check_names(schema.names, columns)
+    _check_names(schema.names, columns, ignores_others=ignores_others)
     present = [column for column in columns if column.name in schema.names]
     for column in present:
         _check_type(schema.field(column.name).type, column)
@@ -343,12 +346,15 @@ def _read_file(source: IO[bytes], columns: Sequence[Column], left: int) -> Any:
     return pa.table(whole, names=[column.name for column in columns])
 
 
-def read_files(sources: Sequence[Path], columns: Sequence[Column]) -> Table:
+def read_files(
+    sources: Sequence[Path], columns: Sequence[Column], *, ignores_others: bool = False
+) -> Table:
     """The rows of several files, one after the other; of none an empty table.
 
     Args:
         sources: The files.
         columns: The columns that they have; others are refused, except the index of pandas.
+        ignores_others: Other columns are not read instead.
 
     Raises:
         IncorrectUsageError: A file is not Parquet, has other columns, or is too large.
@@ -357,7 +363,7 @@ def read_files(sources: Sequence[Path], columns: Sequence[Column]) -> Table:
     for source in sources:
         try:
             with source.open("rb") as file:
-                found = _read_file(file, columns, left)
+                found = _read_file(file, columns, left, ignores_others=ignores_others)
         except IncorrectUsageError:
             raise
         except _FAILURES as exc:

@@ -84,6 +84,17 @@ class SampleStore:
         samples, known = table.texts(SAMPLE), table.values(METADATA)
         return table.replace(METADATA, [newer.get(s, m) for s, m in zip(samples, known, strict=True)])  # fmt: skip
 
+    def open_names(self, case: ObjectRecord) -> Table:
+        """The samples of a version of a test case, without what belongs to them. Called in a thread.
+
+        Raises:
+            RemoteError: The remote cannot be used, or does not have them.
+        """
+        entry, columns = member(case.data, "samples"), (Column(SAMPLE),)
+        if not entry:
+            return Table.build(columns, {})
+        return self._bulk.open(entry, columns, ignores_others=True)
+
     def _open_entry(self, case: ObjectRecord) -> Table:
         entry = member(case.data, "samples")
         if not entry:
