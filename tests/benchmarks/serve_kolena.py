@@ -1,7 +1,7 @@
 """Uploads of rows through Kolena's protocol against writing and hashing them: ``python tests/benchmarks/serve_kolena.py``.
 
 A load of 100,000 samples is what its client sends: a Parquet file through a signed address, and the call that makes it the next
-version of a test case. The server checks the file, digests it, stores it in a DVC remote in a folder, and commits. The other
+version of a test case. A load of 100,000 inferences is for a new model on a suite with these samples. The server checks the file, digests it, stores it in a DVC remote in a folder, and commits. The other
 side of the ratio writes the same table to a file with pyarrow, as the client does, and takes its MD5 and SHA-256. Both are measured
 in each round, with new rows; the requests are made without the client, whose own time does not count. The goal is 2.
 """
@@ -33,7 +33,7 @@ from support.wire_clients import ServerProcess, running_server
 
 from registry_tool.manifests.problems import JSON
 
-__all__ = ["Round", "Wire", "hash_rows", "make_samples", "served_registry"]
+__all__ = ["Round", "Wire", "hash_rows", "make_inferences", "make_samples", "served_registry"]
 
 _GOAL: Final = 2.0
 Rows = Mapping[str, Sequence[str | bool | None]]
@@ -161,6 +161,58 @@ def measure_samples(count: int, rounds: int) -> list[Round]:
     return found[1:]  # the first one imports
 
 
+def make_inferences(samples: Rows, seed: int) -> Rows:
+    """What a detector says of samples: boxes with scores."""
+    source = random.Random(-seed)
+
+    def guess() -> str:
+        boxes: list[JSON] = []
+        for _ in range(source.randint(1, 5)):
+            corners: list[JSON] = [round(source.uniform(0, 1920), 2) for _ in range(4)]
+            score = round(source.random(), 6)
+            boxes.append({"data_type": "ANNOTATION/SCORED_LABELED_BOUNDING_BOX", "label": f"class {int(score * 80)}",
+                          "score": score, "top_left": corners[:2], "bottom_right": corners[2:]})  # fmt: skip
+        return json.dumps({"boxes": boxes, "data_type": "INFERENCE/CUSTOM"}, sort_keys=True)
+
+    known = samples["test_sample"]
+    return {"test_sample": known, "inference": [guess() for _ in known]}
+
+
+def _begin_suite(wire: Wire, samples: Rows, place: Path) -> JSON:
+    """A suite with one test case that has the samples; its id."""
+    new: dict[str, JSON] = {"name": "case", "description": "", "workflow": "w"}
+    case = wire.ask("POST", "generic/test-case/create", new)
+    edit: dict[str, JSON] = {"test_case_id": case["id"], "current_version": 0, "description": "", "reset": True}  # fmt: skip
+    load_id = wire.upload(hash_rows(samples, place)[1])
+    case = wire.ask("PUT", "generic/test-case/edit", {**edit, "uuid": load_id})
+    suite = wire.ask("POST", "generic/test-suite/create", {**new, "name": "suite"})
+    edit = {"test_suite_id": suite["id"], "current_version": 0, "name": "suite", "description": ""}
+    return wire.ask("POST", "generic/test-suite/edit", {**edit, "test_case_ids": [case["id"]]})["id"]  # fmt: skip
+
+
+def measure_inferences(count: int, rounds: int) -> list[Round]:
+    """Upload inferences of all samples of a suite by a new model, and write and hash the same, in turns."""
+    found: list[Round] = []
+    with tempfile.TemporaryDirectory() as place:
+        os.environ.update({"XDG_CACHE_HOME": f"{place}/cache", "XDG_STATE_HOME": f"{place}/state"})
+        with served_registry(Path(place)) as wire:
+            samples = make_samples(count, 0)
+            suite = _begin_suite(wire, samples, Path(place, "rows"))
+            for number in range(rounds + 1):
+                rows = make_inferences(samples, number)
+                written, content = hash_rows(rows, Path(place, "rows"))
+                model: dict[str, JSON] = {"name": f"m{number}", "metadata": {}, "workflow": "w"}
+                new: dict[str, JSON] = {"test_suite_id": suite, "evaluator": "Judge"}
+                new["model_id"] = wire.ask("POST", "generic/model/create", model)["id"]
+                run = wire.ask("PUT", "generic/test-run/create-or-retrieve", new)
+                began = time.perf_counter()
+                upload: dict[str, JSON] = {**run, "reset": False, "uuid": wire.upload(content)}
+                said = wire.ask("PUT", "generic/test-run/upload-inferences", upload)
+                found.append(Round(time.perf_counter() - began, written))
+                assert said == {"n_uploaded": count}
+    return found[1:]  # the first one imports
+
+
 def print_rounds(what: str, found: Sequence[Round]) -> None:
     """Print one line for each round, and the ratios."""
     for one in found:
@@ -178,9 +230,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     loads = [load()]
-    found = measure_samples(given.rows, given.rounds)
+    found = {
+        "samples": measure_samples(given.rows, given.rounds),
+        "inferences": measure_inferences(given.rows, given.rounds),
+    }
     print("; ".join(described().values()), load_words([*loads, load()]))
-    print_rounds(f"{given.rows:,} samples", found)
+    for what, measured in found.items():
+        print_rounds(f"{given.rows:,} {what}", measured)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,14 @@ from registry_tool.server.files.signed_addresses import Signer, UsedGrants
 from registry_tool.server.http.faces import JsonResponse, current_subject
 from registry_tool.server.kolena.addresses import PREFIX, SIGNED_PATH
 from registry_tool.server.kolena.lookup import API, Lookup, look_up
-from registry_tool.server.kolena.parquet import MOST_BYTES, Column, Table, check_file, read_files
+from registry_tool.server.kolena.parquet import (
+    MOST_BYTES,
+    Column,
+    Table,
+    check_file,
+    read_stored,
+    read_uploaded,
+)
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.hashing import Digest
@@ -104,20 +111,20 @@ class BulkCalls:
         return self._parts.paths(load)
 
     def read(
-        self, load: str, columns: Sequence[Column], kept: Collection[str] | None = None
+        self, load: str, columns: Sequence[Column], wanted: Collection[str] | None = None
     ) -> Table:
         """All rows of a load; called in a thread.
 
         Args:
             load: The load.
             columns: The columns that it has.
-            kept: Those that the table has; see ``read_files``.
+            wanted: Those that the table has; see ``read_uploaded``.
 
         Raises:
             NotFoundError: There is no such load.
             IncorrectUsageError: A chunk is not Parquet, has other columns, or is too large.
         """
-        return read_files(self._parts.paths(load), columns, kept)
+        return read_uploaded(self._parts.paths(load), columns, wanted)
 
     def forget(self, load: str) -> None:
         """Delete a load, once what became of it is published."""
@@ -142,13 +149,17 @@ class BulkCalls:
         return describe_rows(digest, rows)
 
     def open(self, entry: Data, columns: Sequence[Column]) -> Table:
-        """Stored rows: fetched, unless the cache has them, and verified. Called in a thread.
+        """Columns of stored rows: fetched, unless the cache has them, and verified. Called in a thread.
+
+        Args:
+            entry: How an object names them.
+            columns: The columns; there may be others, which are not read.
 
         Raises:
             RemoteError: The remote cannot be used, or does not have them.
         """
         named = {**entry, "name": "rows", "path": "rows.parquet"}
-        return read_files([self._service.registry.store.fetch(named)], columns)
+        return read_stored(self._service.registry.store.fetch(named), columns)
 
     # --- downloads
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Literal, NamedTuple
 
@@ -22,7 +23,7 @@ with package_of_extra("the protocol of Kolena", "serve-kolena"):
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-__all__ = ["MOST_BYTES", "Column", "Table", "check_file", "read_files"]
+__all__ = ["MOST_BYTES", "Column", "Table", "check_file", "read_stored", "read_uploaded"]
 
 Value = str | int | bool | None
 
@@ -150,7 +151,7 @@ class Table:
         return bool(column in self._data.column_names)
 
     def _keep(self, column: str, which: Literal["min", "max"]) -> Table:
-        if pc.count_distinct(self._data[column], mode="all").as_py() == self.rows:
+        if self.is_distinct(column):
             return self
         numbered = pa.table([self._data[column], pa.array(range(self.rows))], names=["key", "row"])
         found = numbered.group_by("key").aggregate([("row", which)])[f"row_{which}"]
@@ -273,12 +274,15 @@ def check_file(source: IO[bytes]) -> None:
         raise _refuse(exc) from None
 
 
-def _check_names(names: Sequence[str], columns: Sequence[Column]) -> None:
-    known = {column.name for column in columns}
+def _check_present(names: Sequence[str], columns: Sequence[Column]) -> None:
     lacking = [c.name for c in columns if c.name not in names and not c.is_optional]
-    unknown = [name for name in names if name not in known and not _INDEX.fullmatch(name)]
     if lacking:
         raise IncorrectUsageError(f"the upload has no column {lacking[0]!a}")
+
+
+def _check_only(names: Sequence[str], columns: Sequence[Column]) -> None:
+    known = {column.name for column in columns}
+    unknown = [name for name in names if name not in known and not _INDEX.fullmatch(name)]
     if unknown or len(set(names)) < len(names):
         name = unknown[0] if unknown else next(n for n in names if names.count(n) > 1)
         what = f"the upload has the column {name[:_SHOWN]!a}" + ("" if unknown else " twice")
@@ -320,59 +324,101 @@ def _read_batches(file: Any, column: Column, dictionary: int, left: int) -> Iter
             raise _too_large()
         if found.null_count and not column.has_nulls:
             raise IncorrectUsageError(f"the column {column.name} has rows without a value")
-        yield found.cast(_TYPES[column.kind])
+        yield found
 
 
-def _read_file(
-    source: IO[bytes], columns: Sequence[Column], left: int, kept: Collection[str]
-) -> tuple[Any, int]:
-    """The kept columns of a file, and the bytes of all of its columns."""
-    file = _open(source)
-    _check_limits(file, left)
-    schema, rows = file.schema_arrow, file.metadata.num_rows
-    _check_names(schema.names, columns)
-    present = [column for column in columns if column.name in schema.names]
-    for column in present:
-        _check_type(schema.field(column.name).type, column)
-    dictionaries = _measure_dictionaries(file, source, left)
-    arrays, total = {}, 0
-    for column in present:
-        chunks = []
-        for chunk in _read_batches(file, column, dictionaries.get(column.name, 0), left - total):
-            total += chunk.nbytes
-            if column.name in kept:
-                chunks.append(chunk)
-        arrays[column.name] = pa.chunked_array(chunks, _TYPES[column.kind])
-    whole = [column for column in columns if column.name in kept]
-    found = [arrays.get(one.name, pa.nulls(rows, _TYPES[one.kind])) for one in whole]
-    return pa.table(found, names=[one.name for one in whole]), total
+class _OpenFile:
+    """An open file within the limits.
+
+    Args:
+        source: The file.
+        left: The bytes that its columns may have.
+
+    Raises:
+        IncorrectUsageError: It says that it has more.
+
+    Attributes:
+        names: The names of its columns.
+        left: The bytes that columns not yet read may have.
+    """
+
+    def __init__(self, source: IO[bytes], left: int) -> None:
+        self._source = source
+        self._file = _open(source)
+        _check_limits(self._file, left)
+        self._schema = self._file.schema_arrow
+        self.names: list[str] = self._schema.names
+        self.left = left
+
+    def read(self, columns: Sequence[Column], wanted: Collection[str]) -> Any:
+        """Read columns and check them.
+
+        Args:
+            columns: The columns.
+            wanted: The names of those that the table has.
+
+        Raises:
+            IncorrectUsageError: One is missing, is not of its type, or is too large.
+        """
+        _check_present(self.names, columns)
+        present = [column for column in columns if column.name in self.names]
+        for column in present:
+            _check_type(self._schema.field(column.name).type, column)
+        dictionaries = _measure_dictionaries(self._file, self._source, self.left)
+        found = {}
+        for column in present:
+            dictionary, kind = dictionaries.get(column.name, 0), _TYPES[column.kind]
+            chunks = []
+            for batch in _read_batches(self._file, column, dictionary, self.left):
+                self.left -= batch.nbytes
+                if column.name in wanted:
+                    chunks.append(batch.cast(kind))
+            found[column.name] = pa.chunked_array(chunks, kind)
+        shown = [column for column in columns if column.name in wanted]
+        rows = self._file.metadata.num_rows
+        whole = [found.get(one.name, pa.nulls(rows, _TYPES[one.kind])) for one in shown]
+        return pa.table(whole, names=[one.name for one in shown])
 
 
-def read_files(
-    sources: Sequence[Path], columns: Sequence[Column], kept: Collection[str] | None = None
+@contextmanager
+def _open_file(source: Path, left: int) -> Iterator[_OpenFile]:
+    try:
+        with source.open("rb") as file:
+            yield _OpenFile(file, left)
+    except _FAILURES as exc:
+        raise _refuse(exc) from None
+
+
+def read_uploaded(
+    sources: Sequence[Path], columns: Sequence[Column], wanted: Collection[str] | None = None
 ) -> Table:
-    """The rows of several files, one after the other; of none an empty table.
+    """The rows of files that a client has uploaded, one file after the other; of none an empty table.
 
     Args:
         sources: The files.
-        columns: The columns that they have; others are refused, except the index of pandas.
-        kept: Those that the table has; the others are checked only. None for all.
+        columns: The columns that they have. All are checked; others are refused, except the index of pandas.
+        wanted: The names of those that the table has; all by default.
 
     Raises:
         IncorrectUsageError: A file is not Parquet, has other columns, or is too large.
     """
+    names = {column.name for column in columns} if wanted is None else wanted
     tables, left = [], MOST_BYTES
-    wanted = {column.name for column in columns} if kept is None else kept
     for source in sources:
-        try:
-            with source.open("rb") as file:
-                found, size = _read_file(file, columns, left, wanted)
-        except IncorrectUsageError:
-            raise
-        except _FAILURES as exc:
-            raise _refuse(exc) from None
-        tables.append(found)
-        left -= size
+        with _open_file(source, left) as file:
+            _check_only(file.names, columns)
+            tables.append(file.read(columns, names))
+            left = file.left
     if tables:
         return Table(pa.concat_tables(tables))
-    return Table.build([column for column in columns if column.name in wanted], {})
+    return Table.build([column for column in columns if column.name in names], {})
+
+
+def read_stored(source: Path, columns: Sequence[Column]) -> Table:
+    """Some columns of a file that was checked when it was uploaded; the others are not read.
+
+    Raises:
+        IncorrectUsageError: The file is not Parquet, lacks a column, or is too large.
+    """
+    with _open_file(source, MOST_BYTES) as file:
+        return Table(file.read(columns, {column.name for column in columns}))

@@ -37,8 +37,10 @@ UPLOADED: Final = (
     Column(REMOVE, "flag"),
 )
 """The columns of an upload."""
-_STORED: Final = (*UPLOADED[:5], Column(REMOVE, "flag", has_nulls=True, is_optional=True))
-_KEPT: Final = (KIND, SAMPLE, METADATA, TRUTH)
+_STORED: Final = UPLOADED[1:5]
+_KEPT: Final = tuple(column.name for column in _STORED)
+_NAMES: Final = (Column(SAMPLE),)
+_KNOWN: Final = (*_NAMES, Column(METADATA, has_nulls=True))
 _NONE: Final = (None, "{}", "null")
 
 
@@ -84,11 +86,17 @@ class SampleStore:
         samples, known = table.texts(SAMPLE), table.values(METADATA)
         return table.replace(METADATA, [newer.get(s, m) for s, m in zip(samples, known, strict=True)])  # fmt: skip
 
-    def _open_entry(self, case: ObjectRecord) -> Table:
+    def open_names(self, case: ObjectRecord) -> Table:
+        """The samples of a version of a test case, without what belongs to them. Called in a thread.
+
+        Raises:
+            RemoteError: The remote cannot be used, or does not have them.
+        """
+        return self._open_entry(case, _NAMES)
+
+    def _open_entry(self, case: ObjectRecord, columns: Sequence[Column] = _STORED) -> Table:
         entry = member(case.data, "samples")
-        if not entry:
-            return Table.build(_STORED, {}).select(*_KEPT)
-        return self._bulk.open(entry, _STORED).select(*_KEPT)
+        return self._bulk.open(entry, columns) if entry else Table.build(columns, {})
 
     def _newer_metadata(self, lookup: Lookup, case: ObjectRecord) -> dict[str, str]:
         """The metadata of samples that were uploaded after those of a test case."""
@@ -99,7 +107,7 @@ class SampleStore:
             # The same rows say the same, unless others came in between.
             if not is_newer or (not found and text(other.data, "samples", "sha256") == own):
                 continue
-            table = self._open_entry(other)
+            table = self._open_entry(other, _KNOWN)
             pairs = zip(table.texts(SAMPLE), table.values(METADATA), strict=True)
             found.update((sample, str(said)) for sample, said in pairs if said not in _NONE)
         return found
