@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -139,13 +140,15 @@ class BulkCalls:
             NoRemoteError: The registry has none.
             RemoteError: The remote cannot be used.
         """
-        digest = self._service.registry.store.store_file(io.BytesIO(table.encode()))
+        content = table.encode()
+        digest = self._service.registry.store.store_file(io.BytesIO(content), expected=len(content))
         return describe_rows(digest, table.rows)
 
     def keep_file(self, path: Path, rows: int) -> dict[str, JSON]:
         """The same for a file that is Parquet already."""
         with path.open("rb") as file:
-            digest = self._service.registry.store.store_file(file)
+            size = os.fstat(file.fileno()).st_size
+            digest = self._service.registry.store.store_file(file, expected=size)
         return describe_rows(digest, rows)
 
     def open(self, entry: Data, columns: Sequence[Column]) -> Table:

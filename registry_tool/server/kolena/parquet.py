@@ -120,6 +120,10 @@ class Table:
         found: int = pc.count_distinct(self._data[column], mode="all").as_py()
         return found == self.rows
 
+    def equals(self, other: Table) -> bool:
+        """True where another table has the same columns with the same rows."""
+        return bool(self._data.equals(other._data))
+
     def select(self, *columns: str) -> Table:
         """Some columns, in this order."""
         return Table(self._data.select(columns))
