@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from registry_tool.live.ids import number_namespace
 from registry_tool.live.records import ModelRecord, VersionRecord
+from registry_tool.live.times import claimed_time
 from registry_tool.manifests.data import Data, member, records, text, whole
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.truefoundry.manifest import (
@@ -49,9 +50,6 @@ VERSION_TOUCHED: Final = ("record", "metadata", "wire", "status", "title", "alia
 _LONGEST_DESCRIPTION: Final = 512
 _MOST_METRICS: Final = 1000
 _TYPES: Final = {"user": "user", "team": "team", "service": "serviceaccount"}
-_STORED: Final = (
-    "s3://registry.invalid"  # no such host: https://www.rfc-editor.org/rfc/rfc2606#section-2
-)
 _CUT: Final = "…"
 
 _DOWNLOAD: Final = """\
@@ -153,18 +151,29 @@ def render_manifest(lookup: Lookup, version: VersionRecord) -> dict[str, JSON]:
 
 
 def _metrics(lookup: Lookup, version: VersionRecord) -> list[JSON]:
-    entries = [*records(version.data, "metrics")]
+    created = lookup.snapshot.created(version)
+    found: list[JSON] = [_metric(entry, created) for entry in records(version.data, "metrics")]
     for evidence in version.evidence().values():
-        entries += records(evidence, "metrics")
-    found: list[JSON] = []
-    for entry in (*entries, *list_metrics_of_version(lookup, version)):
-        value = entry.get("value")
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            step, timestamp = whole(entry, "step"), whole(entry, "timestamp")
-            found.append(
-                {"key": text(entry, "key"), "value": value, "timestamp": timestamp, "step": step}
-            )
-    return found[-_MOST_METRICS:]
+        given = claimed_time(text(evidence, "at")) or created
+        found += [_metric(entry, given) for entry in records(evidence, "metrics")]
+    found += [_metric(entry, created) for entry in list_metrics_of_version(lookup, version)]
+    return [one for one in found if one is not None][-_MOST_METRICS:]
+
+
+def _metric(entry: Data, given: int) -> JSON:
+    """A metric; None where its value is no number.
+
+    Args:
+        entry: The entry of a record, of evidence or of a run.
+        given: The time of one that has none, in milliseconds.
+    """
+    value = entry.get("value")
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    timestamp = whole(entry, "timestamp") or given
+    return {
+        "key": text(entry, "key"), "value": value, "timestamp": timestamp, "step": whole(entry, "step"),
+    }  # fmt: skip
 
 
 def render_version(lookup: Lookup, version: VersionRecord) -> dict[str, JSON]:
