@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.live.ids import number_namespace
@@ -150,30 +151,28 @@ def render_manifest(lookup: Lookup, version: VersionRecord) -> dict[str, JSON]:
     return {**member(wire, "extra"), **{k: v for k, v in found.items() if v is not None}}
 
 
-def _metrics(lookup: Lookup, version: VersionRecord) -> list[JSON]:
+def _timed_metrics(lookup: Lookup, version: VersionRecord) -> Iterator[tuple[Data, int]]:
+    """The metrics of a version's record, evidence and run, each with the time that it has if it gives none."""
     created = lookup.snapshot.created(version)
-    found: list[JSON] = [_metric(entry, created) for entry in records(version.data, "metrics")]
+    for entry in records(version.data, "metrics"):
+        yield entry, created
     for evidence in version.evidence().values():
-        given = claimed_time(text(evidence, "at")) or created
-        found += [_metric(entry, given) for entry in records(evidence, "metrics")]
-    found += [_metric(entry, created) for entry in list_metrics_of_version(lookup, version)]
-    return [one for one in found if one is not None][-_MOST_METRICS:]
+        for entry in records(evidence, "metrics"):
+            yield entry, claimed_time(text(evidence, "at")) or created
+    for entry in list_metrics_of_version(lookup, version):
+        yield entry, created
 
 
-def _metric(entry: Data, given: int) -> JSON:
-    """A metric; None where its value is no number.
-
-    Args:
-        entry: The entry of a record, of evidence or of a run.
-        given: The time of one that has none, in milliseconds.
-    """
-    value = entry.get("value")
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    timestamp = whole(entry, "timestamp") or given
-    return {
-        "key": text(entry, "key"), "value": value, "timestamp": timestamp, "step": whole(entry, "step"),
-    }  # fmt: skip
+def _metrics(lookup: Lookup, version: VersionRecord) -> list[JSON]:
+    found: list[JSON] = []
+    for entry, given in _timed_metrics(lookup, version):
+        value = entry.get("value")
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            timestamp, step = whole(entry, "timestamp") or given, whole(entry, "step")
+            found.append(
+                {"key": text(entry, "key"), "value": value, "timestamp": timestamp, "step": step}
+            )
+    return found[-_MOST_METRICS:]
 
 
 def render_version(lookup: Lookup, version: VersionRecord) -> dict[str, JSON]:
