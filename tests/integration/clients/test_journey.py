@@ -134,7 +134,7 @@ def test_all_show_one_model(journey: Journey) -> None:
     }  # fmt: skip
     assert set(names.values()) == {NAME}, names
     # The version that an alias leads to is fixed when Kolena's client loads it.
-    assert read_place(views["kolena"], "model.name") == "lang-id@1"
+    assert read_place(views["kolena"], "version.name") == "lang-id@1"
     versions = {
         "kubeflow": read_place(views["kubeflow"], "version.name"),
         "mlflow": read_place(views["mlflow"], "version.version"),
@@ -181,7 +181,7 @@ def test_its_ids_are_the_same(journey: Journey) -> None:
         }
         assert len(ids) == 1, ids
     number = read_place(views["kubeflow"], "version.id")
-    assert number == str(read_place(views["kolena"], "model.id"))
+    assert number == str(read_place(views["kolena"], "version.id"))
 
 
 def test_the_evaluation_is_shown_by_others(journey: Journey) -> None:
