@@ -344,7 +344,7 @@ FIELDS: Final[tuple[WireField, ...]] = (
         "metrics",
         {
             "kubeflow": Shown("Metric.value", f"metrics.{_METRIC}"),
-            "mlflow": Shown("ModelVersion.metrics", f"version.metrics.{_METRIC}"),
+            "mlflow": Shown("`model_metrics`, which its client ignores"),
             "truefoundry": Shown("ModelVersion.metrics", "version.metrics.0.value"),
             "modelbox": Shown("MetricsValue", f"version.metrics.{_METRIC}.0.2"),
             "registry": Shown("`version.yaml`: metrics; evidence", f"version.metrics.{_METRIC}"),

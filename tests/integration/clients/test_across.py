@@ -32,7 +32,7 @@ VERSIONS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 ENV: Final = {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 COUNTS: Final = {
-    "kubeflow": 18, "mlflow": 14, "truefoundry": 18, "modelbox": 18, "kolena": 7, "mlsteam": 14, "registry": 29,
+    "kubeflow": 18, "mlflow": 15, "truefoundry": 16, "modelbox": 18, "kolena": 7, "mlsteam": 15, "registry": 30,
 }  # fmt: skip
 """How many fields of the table each protocol has."""
 

@@ -28,14 +28,11 @@ if "alias" in given:
 
 
 def plain(entity):
-    shown = {
+    return {
         key: value
         for key, value in dict(entity).items()
         if key not in {"latest_versions", "aliases"}
     }
-    if shown.get("metrics"):
-        shown["metrics"] = {one.key: one.value for one in shown["metrics"]}
-    return shown
 
 
 found = {}
