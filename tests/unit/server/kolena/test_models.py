@@ -54,6 +54,15 @@ def test_a_name_is_unique_over_workflows(app: ServedApp) -> None:
     assert create(app, "LANG-ID").status == 409
 
 
+def test_a_version_of_another_client_has_the_workflow_of_the_models_that_exist(
+    app: ServedApp,
+) -> None:
+    said(create(app, "first", workflow="older"))
+    said(create(app, "second"))
+    found = said(load(app, "nlp.lang-id@1"))
+    assert (found["name"], found["workflow"]) == ("nlp.lang-id@1", "lang")
+
+
 def test_models_of_a_workflow_have_all_wanted_tags(app: ServedApp) -> None:
     said(create(app, "a", tags=["edge", "Neu"]))
     said(create(app, "b", tags=["edge"]))
