@@ -56,10 +56,18 @@ def write_file(site: Path, path: str, content: bytes) -> None:
     try:
         file = open(place, "xb")  # noqa: PTH123, SIM115 - thousands of times
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(place), exist_ok=True)  # noqa: PTH103, PTH120 - likewise
+        _make_folder(os.path.dirname(place))  # noqa: PTH120 - likewise
         file = open(place, "xb")  # noqa: PTH123, SIM115
     with file:
         file.write(content)
+
+
+def _make_folder(place: str) -> None:
+    with contextlib.suppress(FileExistsError):
+        try:
+            os.mkdir(place)  # noqa: PTH102 - likewise
+        except FileNotFoundError:
+            os.makedirs(place, exist_ok=True)  # noqa: PTH103 - likewise
 
 
 def _share(old: str, new: str) -> None:

@@ -41,9 +41,25 @@ def _name_number(value: float) -> str:
     return "Infinity" if value > 0 else "-Infinity"
 
 
+def _list_parts(value: object) -> dict[str, object]:
+    """The fields of a dataclass, for an encoder that knows mappings and lists; named tuples would be lists to it."""
+    parts: dict[str, object] = {name: getattr(value, name) for name in _field_names(type(value))}
+    for name, part in parts.items():
+        if isinstance(part, tuple) and part and hasattr(part[0], "_fields"):
+            parts[name] = plain_view(part)
+    return parts
+
+
+_encode = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_list_parts
+).encode
+
+
 def write_json(view: object, schema: str) -> bytes:
     """A view as one line of JSON that names its schema; the halves of surrogate pairs are replaced."""
-    plain = plain_view(view)
-    named = {"schema": schema, **(plain if isinstance(plain, dict) else {})}
-    text = json.dumps(named, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        text = _encode({"schema": schema, **_list_parts(view)})
+    except ValueError:  # NaN, which the encoder cannot name
+        plain = plain_view(view)
+        text = _encode({"schema": schema, **(plain if isinstance(plain, dict) else {})})
     return text.encode("utf-8", "replace") + b"\n"
