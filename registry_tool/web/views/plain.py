@@ -6,6 +6,7 @@ import json
 import math
 from typing import Final
 
+from registry_tool.installation import package_of_extra
 from registry_tool.manifests.problems import JSON
 
 __all__ = ["plain_view", "write_json"]
@@ -41,25 +42,23 @@ def _name_number(value: float) -> str:
     return "Infinity" if value > 0 else "-Infinity"
 
 
-def _list_parts(value: object) -> dict[str, object]:
-    """The fields of a dataclass, for an encoder that knows mappings and lists; named tuples would be lists to it."""
-    parts: dict[str, object] = {name: getattr(value, name) for name in _field_names(type(value))}
-    for name, part in parts.items():
-        if isinstance(part, tuple) and part and hasattr(part[0], "_fields"):
-            parts[name] = plain_view(part)
-    return parts
-
-
-_encode = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_list_parts
-).encode
-
-
 def write_json(view: object, schema: str) -> bytes:
-    """A view as one line of JSON that names its schema; the halves of surrogate pairs are replaced."""
+    """A view as one line of JSON that names its schema; the halves of surrogate pairs are replaced.
+
+    Args:
+        view: A dataclass. Its numbers are finite: what is not is text to the readers of manifests.
+        schema: The name of the schema.
+
+    Raises:
+        MissingPackageError: orjson is not installed.
+    """
+    with package_of_extra("the catalog site", "site"):
+        import orjson
+    parts = {name: getattr(view, name) for name in _field_names(type(view))}
     try:
-        text = _encode({"schema": schema, **_list_parts(view)})
-    except ValueError:  # NaN, which the encoder cannot name
-        plain = plain_view(view)
-        text = _encode({"schema": schema, **(plain if isinstance(plain, dict) else {})})
-    return text.encode("utf-8", "replace") + b"\n"
+        options = orjson.OPT_APPEND_NEWLINE
+        return orjson.dumps({"schema": schema, **parts}, plain_view, options)
+    except TypeError:  # half of a surrogate pair, or an integer of more than 64 bits
+        plain = {"schema": schema, **{name: plain_view(part) for name, part in parts.items()}}
+        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode("utf-8", "replace") + b"\n"
