@@ -19,7 +19,7 @@ from registry_tool.web.views.evidence import (
 )
 from registry_tool.web.views.gates import StageOutlook, find_outlook
 from registry_tool.web.views.lineage import LineageEdge, list_lineage
-from registry_tool.web.views.measured import Better, Verdict, find_better, finite, judge_change
+from registry_tool.web.views.measured import Better, Verdict, finite, judge_change
 from registry_tool.web.views.moves import Tenure
 from registry_tool.web.views.people import name_person
 from registry_tool.web.views.reading import ModelReading, find_version_problem
@@ -395,10 +395,9 @@ def _view_readable(reading: ModelReading, view: VersionView) -> VersionPageView:
     other = _find_other(reading, view)
     row = reading.by_version.get(view.version)
     metrics = dict(view.metrics if row is None else row.metrics)
-    stages = reading.source.stages(reading.name.namespace)
     found = _try_compare(view, other)
     names = dict.fromkeys([*metrics, *([] if other is None else other.view.metrics)])
-    better = {key: find_better(stages, key) for key in names}
+    better = {key: reading.find_better(key) for key in names}
     files = tuple(_list_files(view, other))
     sizes = [one.size for one in files]
     before, after = _neighbours(reading, view.version)

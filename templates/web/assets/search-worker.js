@@ -1,5 +1,5 @@
 // The query language of `registry search`, over columns in shards: catalog/search/query.py says what it means, and
-// web/search/columns.py writes what is read here. A test compares the results of both.
+// web/search/columns.py writes these columns. A test compares the results of both.
 'use strict';
 
 // As Python knows them, which is not what `\s` means here.
@@ -50,7 +50,7 @@ const FORMS = {
   },
 };
 
-// What is wrong with a query, in the words of the command line.
+// An error in a query, in the words of the command line.
 class UsageError extends Error {
   constructor(message, remedy) {
     super(message);
@@ -249,7 +249,7 @@ class Versions {
     return found;
   }
 
-  // A metric's numbers by row, undefined where it has none; and what is no plain number, by row.
+  // A metric's numbers by row, undefined where it has none; and other values, by row.
   metric(name) {
     return this.once(`metric:${name}`, () => {
       const column = own(this.columns.metrics ?? {}, name), odd = own(this.columns.odd ?? {}, name);
@@ -304,7 +304,7 @@ function boundHolds(value, bound) {
   return typeof value === 'object' ? bound.operator === '!=' : COMPARE[bound.operator](value, bound.value);
 }
 
-// What is asked of each version of a model: the file that must be readable, and whether it holds.
+// The conditions on each version of a model: the file that must be readable, and the test.
 function stepsFor(query, model, notes) {
   const steps = [];
   const { rows } = model;
@@ -341,17 +341,17 @@ function stepsFor(query, model, notes) {
   return steps;
 }
 
-// Whether a row passes; null where that stands in a file that cannot be read.
+// Whether a row passes; null where the answer is in a file that cannot be read.
 function passes(rows, row, steps) {
   const isUnreadable = rows.columns.unreadable !== undefined && rows.isUnreadable(row);
-  for (const [needs, holds] of steps) {
+  for (const [needs, passes] of steps) {
     if (isUnreadable && needs && rows.has('unreadable', needs, row)) return null;
-    if (!holds(row)) return false;
+    if (!passes(row)) return false;
   }
   return isUnreadable ? null : true;
 }
 
-// Only one version can hold an alias or a tag.
+// Only one version can have an alias or a tag.
 function rowsWorthAsking(query, rows) {
   const named = query.filters.find(isPointer);
   if (named) return own(rows.columns[named.field === 'alias' ? 'aliases' : 'tags'] ?? {}, named.value) ?? [];
