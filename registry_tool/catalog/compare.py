@@ -11,7 +11,16 @@ from registry_tool.manifests.data import Data, get, member, records, text, texts
 from registry_tool.manifests.fields import VERSION_FIELDS, Field
 from registry_tool.manifests.problems import JSON
 
-__all__ = ["GROUPS", "Change", "Comparison", "Row", "Values", "compare", "compare_files", "list_values"]
+__all__ = [
+    "GROUPS",
+    "Change",
+    "Comparison",
+    "Row",
+    "Values",
+    "compare",
+    "compare_files",
+    "list_values",
+]
 
 Change = Literal["same", "changed", "added", "removed"]
 _COMPARED: Final = tuple(field for field in VERSION_FIELDS if field.compared)
