@@ -82,7 +82,7 @@ HOMES = {
     "jsonschema": {"manifests/"},
     "jsonschema_rs": {"manifests/"},
     "yaml_rs": {"manifests/"},
-    "orjson": {"live/", "server/"},
+    "orjson": {"live/", "server/", "web/views/plain.py"},
     "joserfc": {"access/issuer_keys.py", "access/oidc.py"},
     "starlette": {"server/"},
     "uvicorn": {"server/http/connections.py", "server/http/run.py"},

@@ -150,9 +150,15 @@ class Answer(NamedTuple):
     error: tuple[str, str]
 
 
-def write_search_site(catalog: Catalog, folder: Path) -> None:
-    """The search page of a registry, with its files."""
-    rows = Rows(catalog)
+def write_search_site(catalog: Catalog, folder: Path, rows: Rows | None = None) -> None:
+    """The search page of a registry, with its files.
+
+    Args:
+        catalog: The registry.
+        folder: Where the files are written.
+        rows: Those of the catalog, if they are needed further; None for others.
+    """
+    rows = rows or Rows(catalog)
     columns = {
         str(name): write_columns(rows.model(name), rows.versions(name)) for name in rows.models()
     }

@@ -11,7 +11,7 @@ from registry_tool.api.promotion import GateResult
 from registry_tool.catalog.describe import sentence
 from registry_tool.installation import package_of_extra
 from registry_tool.paths import resource
-from registry_tool.web.pages import addresses, words
+from registry_tool.web.pages import addresses, marks, words
 from registry_tool.web.pages.files import Page, SiteFile
 from registry_tool.web.pages.kinds import PAGE_KINDS
 from registry_tool.web.views.plain import write_json
@@ -60,7 +60,7 @@ class Templates:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        made.filters.update(words.FILTERS)
+        made.filters.update({**words.FILTERS, **marks.FILTERS})
         made.tests.update(passing=_is_passing, failing=_is_failing, waiting=_is_waiting)
         made.globals.update(
             policy=POLICY,

@@ -21,6 +21,14 @@
     return answer.ok ? answer.json() : null;
   };
 
+  // The values of a version by group and name, out of those of fifty versions.
+  function spread({ shapes, values }, version) {
+    const groups = {};
+    const [shape, ...found] = values[version] || [];
+    (shapes[shape] || []).forEach(([group, name], n) => { (groups[group] ??= Object.create(null))[name] = found[n]; });
+    return groups;
+  }
+
   async function find(reference) {
     const match = /^(?:([^/@]+)\/)?([^/@]+)@([^/@]+)$/.exec(reference);
     if (!match) throw new Error(`${reference} is not a reference: write NAMESPACE/MODEL@VERSION`);
@@ -33,7 +41,7 @@
     const page = model.pages.findIndex(one => one.includes(version)) + 1;
     const own = page ? await read(`${folder}/${segment(version)}/index.json`) : null;
     const older = page && !own ? await read(`${folder}/-/versions/${page}/index.json`) : null;
-    const values = own ? own.compared : older && older.compared[version];
+    const values = own ? own.compared : older && spread(older.compared, version);
     if (!values || !Object.keys(values).length) throw new Error(`${model.model} has no version ${match[3]} that can be read`);
     return { name: `${model.model}@${version}`, values, better: own ? own.better : {} };
   }

@@ -24,7 +24,6 @@ from support.manifests import (
     status_yaml,
     version_yaml,
 )
-from support.mlflow_wire import subject_with
 from support.written_trains import bare_registry
 
 from registry_tool.access.authenticate import Authenticator, local_subject
@@ -168,7 +167,9 @@ class Scene:
     def begin(self) -> None:
         """Go back to the first state: the branch is rewound, and its proposals are gone."""
         git(self._bare, "update-ref", "refs/heads/main", self._start)
-        for ref in git(self._bare, "for-each-ref", "--format=%(refname)", "refs/heads/serve").split():
+        for ref in git(
+            self._bare, "for-each-ref", "--format=%(refname)", "refs/heads/serve"
+        ).split():
             git(self._bare, "update-ref", "-d", ref)
         self._look()
 
@@ -181,16 +182,28 @@ class Scene:
         if step.call:
             method, path = step.call.split(" ")
             given = dict(step.fields)
-            asyncio.run(self._send(step.who, [httpx.Request(method, f"{_HOST}{_MLFLOW}/{path}", json=given)]))
+            asyncio.run(
+                self._send(
+                    step.who, [httpx.Request(method, f"{_HOST}{_MLFLOW}/{path}", json=given)]
+                )
+            )
             return
-        lines = [f"commit refs/heads/main\ncommitter P <p@example.org> {next(self._moments)} +0000\n"]
+        lines = [
+            f"commit refs/heads/main\ncommitter P <p@example.org> {next(self._moments)} +0000\n"
+        ]
         lines += ["data 4\nPush\nfrom refs/heads/main^0\n"]
         for path, text in step.files.items():
-            lines.append(f"D {path}\n" if text is None else f"M 644 inline {path}\ndata {len(text.encode())}\n{text}\n")
+            lines.append(
+                f"D {path}\n"
+                if text is None
+                else f"M 644 inline {path}\ndata {len(text.encode())}\n{text}\n"
+            )
         run_git(self._bare, "fast-import", "--quiet", stdin="".join(lines).encode())
         self._look()
 
-    async def _send(self, who: str, requests: Sequence[httpx.Request], *, app: object = None) -> list[httpx.Response]:
+    async def _send(
+        self, who: str, requests: Sequence[httpx.Request], *, app: object = None
+    ) -> list[httpx.Response]:
         transport = httpx.ASGITransport(app or self._apps[who], raise_app_exceptions=False)  # type: ignore[arg-type]  # an ASGI application
         async with httpx.AsyncClient(transport=transport) as client:
             return [await client.send(request) for request in requests]
@@ -223,7 +236,8 @@ class Scene:
     def _ask_with_tags(self, who: str, fresh: Mapping[str, tuple[int, bytes]]) -> None:
         asked = [(url, tag, body) for (of, url, tag), body in self._tagged.items() if of == who]
         requests = [
-            httpx.Request("GET", _HOST + url, headers={"If-None-Match": tag}) for url, tag, _ in asked
+            httpx.Request("GET", _HOST + url, headers={"If-None-Match": tag})
+            for url, tag, _ in asked
         ]
         answers = asyncio.run(self._send(who, requests))
         for (url, _, body), answer in zip(asked, answers, strict=True):
