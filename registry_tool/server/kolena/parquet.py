@@ -259,7 +259,11 @@ def _measure_dictionaries(file: Any, source: IO[bytes], left: int) -> dict[str, 
         start = min(start or chunk.data_page_offset, chunk.data_page_offset)
         for page in list_pages(source, start, chunk.total_compressed_size):
             total += page.size
-            if total > left or page.size > _LARGEST_PAGE:
+            if page.size > _LARGEST_PAGE:
+                raise IncorrectUsageError(
+                    f"the column {name} has a page of {page.size >> 20} MiB; at most {_LARGEST_PAGE >> 20} MiB are accepted"
+                )
+            if total > left:
                 raise _too_large()
             if page.is_dictionary:
                 found[name] = max(found.get(name, 0), page.size)

@@ -30,8 +30,8 @@ import httpx
 import pytest
 from support import git, run_program
 from support.kolena_runs import TestedModel, add_model, add_suite, upload_metrics
-from support.kolena_wire import PREFIX, Rows, add_case, decode_rows, said
-from support.served_apps import Reply, ServedApp
+from support.kolena_wire import PREFIX, RemoteApp, Rows, add_case, decode_rows, said
+from support.served_apps import ServedApp
 from support.wire_clients import run_client, running_server
 
 from registry_tool.live.records import ObjectRecord
@@ -202,32 +202,6 @@ ROWS: Final[Mapping[str, Rows]] = {
 }
 CONFIGURATION: Final[dict[str, JSON]] = {"display_name": "score ≥ ½", "configuration": {"b": 1, "a": [None, "ü"]}}  # fmt: skip
 WRITTEN: Final = '{"a": [null, "ü"], "b": 1}'
-
-
-class RemoteApp:
-    """A server of another process, asked as one of this process."""
-
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
-
-    def ask(
-        self,
-        method: str,
-        path: str,
-        body: JSON = None,
-        *,
-        content: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Reply:
-        """Make one request."""
-        url = path if "://" in path else f"{PREFIX}/{path}"
-        if content is None:
-            found = self._client.request(method, url, json=body if body is not None else {})
-        else:
-            found = self._client.request(method, url, content=content, headers=headers)
-        is_json = found.headers.get("content-type", "").startswith("application/json")
-        data = found.json() if is_json and found.content else {"text": ""}
-        return Reply(found.status_code, data, found.headers, found.content)
 
 
 def write_everything(app: ServedApp) -> dict[str, JSON]:
