@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple, cast
@@ -58,11 +58,18 @@ def _run_package(storm: Storm, package: str, number: int, ports: _Ports, folder:
     storm.failures += cast("list[str]", said["failures"])
 
 
-def _wait_until_ready(folder: Path, clients: int) -> None:
-    """Importing a package takes seconds, and as many again for each that starts at the same time."""
+def _wait_until_ready(folder: Path, running: Sequence[Future[None]]) -> None:
+    """Importing a package takes seconds, and as many again for each that starts at the same time.
+
+    Raises:
+        AssertionError: A client ended before it was ready.
+    """
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
-        if all((folder / f"ready-{number}").exists() for number in range(clients)):
+        for one in running:
+            if one.done():
+                one.result()
+        if all((folder / f"ready-{number}").exists() for number in range(len(running))):
             return
         time.sleep(0.05)
 
@@ -94,7 +101,7 @@ def run_package_storm(
     options = ("--port", str(ports.http), "--grpc-port", str(ports.grpc))
     with ExitStack() as running, ThreadPoolExecutor(clients) as pool:
         running.callback((folder / "over").touch)
-        done = []
+        done: list[Future[None]] = []
         for turn in range(kills + 1):
             server = running.enter_context(running_server(bare, *options))
             storm.url = server.url
@@ -103,7 +110,7 @@ def run_package_storm(
                     pool.submit(_run_package, storm, packages[n % len(packages)], n, ports, folder)
                     for n in range(clients)
                 ]
-                _wait_until_ready(folder, clients)
+                _wait_until_ready(folder, done)
                 person.start()
             time.sleep(share * chance.uniform(0.6, 1.4) if kills else share)
             if turn < kills:

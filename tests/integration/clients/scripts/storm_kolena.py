@@ -1,7 +1,5 @@
 """One user of Kolena's client in a storm: creates models, and suites of a test case."""
 
-from __future__ import annotations
-
 import logging
 import os
 from dataclasses import dataclass
