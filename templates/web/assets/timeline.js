@@ -37,7 +37,6 @@
       history.replaceState(null, '', input.value ? `?day=${input.value}` : location.pathname);
     } catch { /* a file has no address to share */ }
   });
-  field.hidden = false;
   const asked = new URLSearchParams(location.search).get('day');
   if (asked && /^\d{4}-\d\d-\d\d$/.test(asked)) input.value = asked;
   show();
