@@ -178,7 +178,7 @@ def _plan_lang_id(writer: _Writer) -> None:
     }, by="speech-lead")  # fmt: skip
     for version, day, accuracy, latency, size in _VERSIONS:
         fields = _record(version, day, accuracy, latency, size)
-        files = version_files(version, **fields)
+        files = version_files(version, "nlp/lang-id", **fields)
         writer.plan(day, files, by="train-bot")
         text = files[f"{LANG_ID}/versions/{version}/version.yaml"]
         evaluation = evidence_yaml(
@@ -207,7 +207,7 @@ def _plan_lang_id(writer: _Writer) -> None:
         f"{LANG_ID}/aliases/canary.yaml": alias_yaml("13", reason="the quantised one, on phones only"),
         f"{LANG_ID}/tags/v9-lts.yaml": tag_yaml("9"),
     }, hour=15)  # fmt: skip
-    draft = version_files("15", **_record("14", "2026-07-27", 0.946, 3.9, 5_200_000))
+    draft = version_files("15", "nlp/lang-id", **_record("14", "2026-07-27", 0.946, 3.9, 5_200_000))
     writer.plan(
         "2026-07-27", {p.replace("/versions/", "/drafts/"): text for p, text in draft.items()}
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -40,6 +40,14 @@ def _bounds(panel: FigurePanel) -> Iterator[tuple[str, float]]:
             yield f"gate of {bound.stage}: at most {bound.maximum:.6g}", bound.maximum
 
 
+def _draw_run(places: Sequence[tuple[float, float]]) -> Iterator[str]:
+    """A line through some places, in percent and pixels; percent positions are not for paths."""
+    yield '<g class="run">'
+    for (x, y), (x2, y2) in pairwise(places):
+        yield f'<line x1="{x}%" x2="{x2}%" y1="{y}" y2="{y2}"/>'
+    yield "</g>"
+
+
 def _draw_panel(panel: FigurePanel, time: TimeAxis, top: float) -> Iterator[str]:
     bounds = list(_bounds(panel))
     values = [point.value for point in panel.points] + [value for _, value in bounds]
@@ -56,12 +64,13 @@ def _draw_panel(panel: FigurePanel, time: TimeAxis, top: float) -> Iterator[str]
         yield _line((0, 100), (y, y), "gate")
         yield _text(100, y + 14, words, "gtext", "end")
     places = [(time.place(one.at), axis.place(one.value)) for one in panel.points]
-    yield from (_line((a[0], b[0]), (a[1], b[1]), "run") for a, b in pairwise(places))
+    yield from _draw_run(places)
+    yield '<g class="dot">'
     for point, (x, y) in zip(panel.points, places, strict=True):
         words = f"Version {point.version}, {day_words(point.at)}: {number_words(point.value)}"
-        kind, radius = ("dot is", 5) if point.is_current else ("dot", 3.6)
-        circle = f'<circle class="{kind}" cx="{x:g}%" cy="{y:g}" r="{radius}"/>'
-        yield f"<g><title>{escape(words)}</title>{circle}</g>"
+        shape = 'class="dot is" r="5"' if point.is_current else 'r="3.6"'
+        yield f'<circle {shape} cx="{x}%" cy="{y}"><title>{escape(words)}</title></circle>'
+    yield "</g>"
     for point, (x, y) in zip(panel.points, places, strict=True):
         if point.is_current or point is panel.points[-1]:
             anchor = "end" if x > 90 else "start" if x < 10 else "middle"  # noqa: PLR2004
@@ -146,7 +155,7 @@ def draw_series(series: MetricSeries) -> Markup:
     for tick in number_ticks(axis.low, axis.high):
         y = axis.place(tick)
         parts += [_line((0, 100), (y, y), "grid"), _text(0, y - 4, f"{tick:.4g}", "tick")]
-    parts += [_line((a[0], b[0]), (a[1], b[1]), "run") for a, b in pairwise(places)]
+    parts += _draw_run(places)
     if series.unit != "time":
         parts.append(_text(LEFT, 110, f"{series.unit} {first:g}"))
         parts.append(_text(RIGHT, 110, f"{last:g}", "", "end"))

@@ -27,6 +27,7 @@ _STATES: Final = {
     **dict.fromkeys(("deprecated", "archived", "draft"), "aged"),
 }
 _VERDICTS: Final = {"better": "good", "worse": "bad"}
+_USUAL: Final = frozenset({"active", ""})
 _NOTHING: Final = Markup("")
 
 
@@ -58,6 +59,8 @@ def mark_change(one: Measurement) -> Markup:
 
 def mark_names(line: VersionLine, stages: Collection[str], main: str) -> Markup:
     """The aliases and tags of a version, and its state where it is not active."""
+    if not line.aliases and not line.tags and line.state in _USUAL:
+        return _NOTHING
     return Markup(" ").join(_list_names(line, stages, main))
 
 
@@ -67,20 +70,21 @@ def _list_names(line: VersionLine, stages: Collection[str], main: str) -> Iterat
         yield mark_alias(alias, rank)
     for tag in line.tags:
         yield Markup(f'<span class="chip tag">{escape(tag)}</span>')  # noqa: S704 - escaped
-    if line.state not in {"active", ""}:
+    if line.state not in _USUAL:
         yield mark_state(line.state)
 
 
 def find_metric(metrics: tuple[Measurement, ...], key: str) -> Measurement | None:
     """The metric of a name; None where it was not measured."""
-    return next((one for one in metrics if one.key == key), None)
+    for one in metrics:
+        if one.key == key:
+            return one
+    return None
 
 
 FILTERS: Final = {
     "alias": mark_alias,
     "change": mark_change,
-    "metric": find_metric,
-    "names": mark_names,
     "state": mark_state,
     "when": mark_time,
 }

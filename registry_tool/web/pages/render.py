@@ -13,6 +13,7 @@ from registry_tool.web.pages import addresses
 from registry_tool.web.pages.environment import load_templates
 from registry_tool.web.pages.figures import draw_bar, draw_model_figure, draw_series
 from registry_tool.web.pages.files import Page, SiteFile
+from registry_tool.web.pages.rows import VersionRows
 from registry_tool.web.views.model import (
     PAGE_SIZE,
     ModelFigure,
@@ -84,10 +85,12 @@ class RenderedModel:
 
     def _common(self) -> dict[str, object]:
         namespace = self.reading.name.namespace
+        stages, main = list(self._source.stages(namespace)), self._source.main_stage(namespace)
         return {
             "site": self._source.name,
-            "stages": list(self._source.stages(namespace)),
-            "main_stage": self._source.main_stage(namespace),
+            "stages": stages,
+            "main_stage": main,
+            "version_rows": VersionRows(stages, main),
             "version_target": self._find_page,
         }
 

@@ -1,5 +1,5 @@
 // The query language of `registry search`, over columns in shards: catalog/search/query.py says what it means, and
-// web/search/columns.py writes what is read here. A test compares the results of both.
+// web/search/columns.py writes these columns. A test compares the results of both.
 'use strict';
 
 // As Python knows them, which is not what `\s` means here.
@@ -56,7 +56,7 @@ const FORMS = {
   },
 };
 
-// What is wrong with a query, in the words of the command line.
+// An error in a query, in the words of the command line.
 class UsageError extends Error {
   constructor(message, remedy) {
     super(message);
@@ -198,7 +198,7 @@ class Versions {
     return known[places ? places[row] : 0];
   }
 
-  // Those of some rows whose value passes a test; there are few different values.
+  // The rows whose value passes a test; there are few different values.
   keep(rows, column, test) {
     const [known, places] = this.columns[column];
     const passing = known.map(test);
@@ -250,7 +250,7 @@ class Versions {
     return fold(`${this.name}@${this.version(row)}`) + rest;
   }
 
-  // Those of some rows whose text has a word: few texts are read one by one, many as one.
+  // The rows whose text has a word: a few texts are read one by one, many as one text.
   keepWith(rows, word) {
     const { starts, whole } = this.texts;
     if (rows.length * 2 < this.count || word.includes('\0')) return rows.filter(row => whole.slice(starts[row], starts[row + 1] - 1).includes(word));
@@ -271,7 +271,7 @@ class Versions {
     return found;
   }
 
-  // A metric's numbers by row, NaN where it has none; and by row what is no plain number. Null for no such metric.
+  // A metric's numbers by row, NaN where it has none; and other values, by row. Null for no such metric.
   metric(name) {
     return this.once(`metric:${name}`, () => {
       const column = own(this.columns.metrics ?? {}, name), odd = own(this.columns.odd ?? {}, name);
@@ -284,7 +284,7 @@ class Versions {
     });
   }
 
-  // What queries need of all rows, read before one asks for it.
+  // Reads the columns that a later query may need.
   prepare() {
     this.isPrepared = true;
     this.texts;
@@ -336,7 +336,7 @@ function boundHolds(value, bound) {
   return typeof value === 'object' ? bound.operator === '!=' : COMPARE[bound.operator](value, bound.value);
 }
 
-// Those of some rows that a bound holds for. Most metrics are plain numbers, of which there are many.
+// The rows that satisfy a bound. Most metrics are plain numbers, of which there are many.
 function keepBound(versions, rows, bound, notes) {
   const metrics = findMetrics(versions, bound.metric);
   const kept = [];
@@ -362,7 +362,7 @@ function keepBound(versions, rows, bound, notes) {
   return kept;
 }
 
-// What is asked of the versions of a model: the file that must be readable, and those of some rows for which it holds.
+// The conditions on the versions of a model: the file that must be readable, and the function that keeps rows.
 function stepsFor(query, model, notes) {
   const steps = [];
   const versions = model.rows;
@@ -388,7 +388,7 @@ function stepsFor(query, model, notes) {
   return steps;
 }
 
-// The rows that pass, and those of which a file that decides it cannot be read.
+// The rows that pass, and the rows for which the deciding file cannot be read.
 function narrow(versions, rows, steps) {
   if (!versions.columns.unreadable) return [steps.reduce((left, [, keep]) => left.length ? keep(left) : left, rows), []];
   const unreadable = [];
@@ -406,7 +406,7 @@ function narrow(versions, rows, steps) {
   return [left, unreadable.sort((a, b) => a - b)];
 }
 
-// Only one version can hold an alias or a tag.
+// Only one version can have an alias or a tag.
 function rowsWorthAsking(query, versions) {
   const named = query.filters.find(isPointer);
   if (named) return own(versions.columns[named.field === 'alias' ? 'aliases' : 'tags'] ?? {}, named.value) ?? [];
@@ -516,7 +516,7 @@ async function load(manifest, namespace) {
 const SLICE = 8; // milliseconds, so that a query does not wait
 let preparing = false;
 
-// Reads columns that a later query may need, in slices between messages.
+// Prepares the columns in slices, between messages.
 function prepareSoon() {
   if (preparing) return;
   preparing = true;

@@ -1,4 +1,4 @@
-// The search page: sends what is typed to the worker, and shows what it finds.
+// The search page: sends the query to the worker, and shows the models found.
 'use strict';
 document.addEventListener('DOMContentLoaded', () => {
   const PAGE = 50;

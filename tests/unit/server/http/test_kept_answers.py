@@ -118,7 +118,7 @@ def _answer(size: int = 10, **headers: str) -> Response:
 
 
 def _paths(kept: KeptAnswers, subject: Subject, state: Snapshot) -> list[str]:
-    return [path for path in "abcdef" if kept.find(_scope(path), subject, state) is not None]
+    return [path for path in "abcdef" if kept.find(_scope(path), subject, state, state) is not None]
 
 
 def test_answers_are_those_of_a_subject_and_a_state() -> None:
@@ -165,7 +165,7 @@ def test_only_good_answers_to_get_are_kept() -> None:
 def test_an_answer_is_sent_as_it_was() -> None:
     kept, state, sent = KeptAnswers(), Snapshot(), list[Message]()
     kept.keep(_scope("a"), ADA, state, _answer(2, Vary="Authorization"), published=state)
-    found = kept.find(_scope("a"), ADA, state)
+    found = kept.find(_scope("a"), ADA, state, state)
 
     async def send(message: Message) -> None:
         sent.append(message)
