@@ -52,6 +52,7 @@ class RenderedModel:
         name: The model.
         selection: Which versions get a page of their own.
         on_read: Called with the reading before pages are made of it, such as for the rows of a search.
+        has_acts: The pages link to the forms of the web app.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class RenderedModel:
         selection: Selection = "all",
         *,
         on_read: Callable[[ModelReading], None] | None = None,
+        has_acts: bool = False,
     ) -> None:
         self._source = source
+        self._has_acts = has_acts
         self._reading = read_model(source, name)
         if on_read is not None:
             on_read(self._reading)
@@ -75,6 +78,18 @@ class RenderedModel:
     def is_readable(self) -> bool:
         """False where the record of the model or of one of its versions cannot be read."""
         return not any(one.kind == "unreadable" for one in self.summary.concerns)
+
+    def find_page(self, path: str) -> Page | None:
+        """The page at a path; None where there is none."""
+        if path == addresses.model_page(self._view.model):
+            return self._model_page()
+        for version in (*self._selected, *self._reading.model.drafts):
+            if path == addresses.version_page(self._view.model, version):
+                return self._version_page(view_version(self._reading, version))
+        for number in range(1, -(-len(self._reading.rows) // PAGE_SIZE) + 1):
+            if path == addresses.older_page(self._view.model, number):
+                return self._older_page(number)
+        return None
 
     def pages(self) -> Iterator[Page]:
         """The pages: of the model, of its versions and drafts, and of fifty versions each."""
@@ -94,6 +109,7 @@ class RenderedModel:
             "stages": list(self._source.stages(namespace)),
             "main_stage": self._source.main_stage(namespace),
             "version_target": self._find_page,
+            "has_acts": self._has_acts,
         }
 
     def _find_page(self, version: str) -> str:
@@ -176,9 +192,10 @@ def render_model(
     selection: Selection = "all",
     *,
     on_read: Callable[[ModelReading], None] | None = None,
+    has_acts: bool = False,
 ) -> RenderedModel:
     """Read one model, and make its pages as they are taken; see ``RenderedModel``."""
-    return RenderedModel(source, name, selection, on_read=on_read)
+    return RenderedModel(source, name, selection, on_read=on_read, has_acts=has_acts)
 
 
 def render_assets() -> Iterator[SiteFile]:
