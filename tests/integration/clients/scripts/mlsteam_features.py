@@ -184,7 +184,10 @@ said["MS-13"] = [
 with_hooks = sdk.load_model_version(version_name="v2", model_name="lang-id")
 sdk.download_model_version(vuuid=pair, muuid=muuid)
 both = sdk.load_model_version(vuuid=pair)
-said["MS-14"] = [with_hooks.predict(1), *(both.predict(2, service_name=one) for one in ("main", "times"))]
+said["MS-14"] = [
+    with_hooks.predict(1),
+    *(both.predict(2, service_name=one) for one in ("main", "times")),
+]
 said["MS-15"] = [[one["name"] for one in both.models], both.get_model(name="two")["name"]]
 with_hooks.close(), both.close()
 

@@ -47,14 +47,14 @@ def take_in(path):
         raw = archive.read("manifest.json")
     vuuid = sdk.import_model_version(path)
     folder = Path(sdk.get_model_version_dir(vuuid=vuuid))
+    extracted = sorted(
+        one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file()
+    )
     predicted = None
     if "hooks/predict.py" in names:
         loaded = sdk.load_model_version(vuuid=vuuid)
         predicted = loaded.predict(1)
         loaded.close()
-    extracted = sorted(
-        one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file()
-    )
     return {
         "vuuid": vuuid,
         "names": names,
