@@ -46,7 +46,9 @@ def evaluator(samples, truths, guesses, cases):
     right = [Right(a.code == b.code) for a, b in zip(truths, guesses)]
     share = sum(one.is_right for one in right) / len(right)
     shares = [(case, CaseShare(share)) for case, *_ in cases.iter(samples, truths, guesses, right)]
-    return EvaluationResults(list(zip(samples, right)), shares, Share(share))
+    return EvaluationResults(
+        metrics_test_sample=list(zip(samples, right)), metrics_test_case=shares, metrics_test_suite=Share(share)
+    )
 kolena.initialize(verbose=False)
 cases = TestCase("short texts", test_samples=[(Sentence(text="bonjour"), Language(code="fr"))])
 """,
@@ -69,17 +71,12 @@ def _said_at_start(server: ServerProcess, command: str) -> list[str]:
     return found.partition("#")[0].replace("TOKEN", "local").replace("NAMESPACE", "default").split()
 
 
-def _prepare(server: ServerProcess, name: str, python: Path, env: dict[str, str]) -> None:
-    """What the README says before the lines of some clients."""
-    if name == "TrueFoundry":
-        words = ["tfy", "login", "--host", server.url, "--api-key", "tfy_local"]
-    elif name == "MLSteam":
-        words = _said_at_start(server, "mlsteam-model-cli init")
-    else:
-        return
+def _prepare(server: ServerProcess, python: Path, env: dict[str, str]) -> None:
+    """What the README says before the lines of MLSteam."""
+    program, *words = _said_at_start(server, "mlsteam-model-cli init")
     done = subprocess.run(
-        [python.with_name(words[0]), *words[1:]], env=env, capture_output=True, text=True, check=False
-    )  # fmt: skip
+        [python.with_name(program), *words], env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -88,11 +85,12 @@ def _run(server: ServerProcess, name: str, lines: str, home: Path) -> str:
     for old, new in (("127.0.0.1:8080", server.url.partition("//")[2]), ("8080", str(server.port)), ("127.0.0.1:8085", server.target)):  # fmt: skip
         lines = lines.replace(old, new)
     env = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("TFY_")},
-        "HOME": str(home), "PYTHONPATH": str(_SCRIPTS), "KOLENA_API_URL": server.url, "KOLENA_TOKEN": "any",
+        **os.environ,
+        "HOME": str(home), "PYTHONPATH": str(_SCRIPTS), "KOLENA_API_URL": server.url, "KOLENA_TOKEN": "any", "TFY_HOST": server.url, "TFY_API_KEY": "tfy_local",
         "MLFLOW_TRACKING_URI": f"file://{home / 'runs'}", "MLFLOW_ALLOW_FILE_STORE": "true",
     }  # fmt: skip
-    _prepare(server, name, python, env)
+    if name == "MLSteam":
+        _prepare(server, python, env)
     done = subprocess.run(
         [python, "-W", "ignore", "-c", _BEFORE[name] + lines],
         cwd=home, env=env, capture_output=True, text=True, check=False,
