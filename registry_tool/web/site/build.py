@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_PAGED_VERSIONS", "BuiltSite", "Selection", "build_site"]
 
 MOST_PAGED_VERSIONS: Final = 20_000
-"""With more versions than this, only named versions and the newest have a page of their own."""
+"""With more versions than this, only named versions and the newest have their own page."""
 _PACKAGE: Final = Path(__file__).parents[2]
 # What pages are computed by, below the package.
 _PROGRAM: Final = ("api", "catalog", "manifests", "promotion", "signing", "web")

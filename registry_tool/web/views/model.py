@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from registry_tool.catalog.compare import list_values
 from registry_tool.catalog.search.summary import VersionRow
 from registry_tool.errors import InvalidManifestError
 from registry_tool.manifests.data import Data, records, text, texts
@@ -110,7 +109,7 @@ class VersionLine:
         tags: Its tags.
         metrics: The metrics that are shown, compared with the version before.
         size: Of all artifacts, in bytes; None where it is not known.
-        has_page: True where it has a page of its own.
+        has_page: True where it has a separate page.
     """
 
     version: str
@@ -245,7 +244,7 @@ class OlderVersionsView:
         version_count: The number of versions.
         shown_metrics: The metrics of the table.
         versions: The versions, newest first.
-        compared: What a comparison needs of the versions that have no page of their own.
+        compared: What a comparison needs of the versions that have no separate page.
     """
 
     model: str
@@ -475,7 +474,7 @@ def _list_compared(reading: ModelReading, versions: Iterable[str]) -> ComparedVe
         if view is None or find_version_problem(view):
             continue
         try:
-            groups = list_values(view)
+            groups = reading.list_values(view)
         except InvalidManifestError:
             continue
         shape = tuple((group, name) for group, values in groups.items() for name in values)

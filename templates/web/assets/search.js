@@ -1,4 +1,4 @@
-// The search page: sends what is typed to the worker, and shows what it finds.
+// The search page: sends the query to the worker, and shows the models found.
 'use strict';
 // What is shown to begin with waits for the answer, so that nothing moves.
 if (new URLSearchParams(location.search).get('q')) document.documentElement.classList.add('asking');
