@@ -109,7 +109,7 @@ class VersionLine:
         tags: Its tags.
         metrics: The metrics that are shown, compared with the version before.
         size: Of all artifacts, in bytes; None where it is not known.
-        has_page: True where it has a page of its own.
+        has_page: True where it has a separate page.
     """
 
     version: str
@@ -244,7 +244,7 @@ class OlderVersionsView:
         version_count: The number of versions.
         shown_metrics: The metrics of the table.
         versions: The versions, newest first.
-        compared: What a comparison needs of the versions that have no page of their own.
+        compared: What a comparison needs of the versions that have no separate page.
     """
 
     model: str
