@@ -70,6 +70,7 @@ class Templates:
             lineage_page=addresses.lineage_page,
             list_page=addresses.list_page,
             namespace_page=addresses.namespace_page,
+            data_page=addresses.data_page,
             timeline_page=addresses.timeline_page,
             length=words.length_words,
             sentence=sentence,
