@@ -29,12 +29,8 @@ class StageOutlook:
         holder: The version that it points to now; None for none.
         pinned: True while automatic promotions leave the stage alone.
         passed: How many gates pass.
-<<<<<<< HEAD
         gates: Each gate as ``registry.yaml`` writes it, with its result; those that need the remote are ``unknown``.
-=======
-        gates: Each gate as ``registry.yaml`` writes it, with its result; those that ask the remote are ``unknown``.
         titles: Each gate in words, in the same order.
->>>>>>> v1
     """
 
     stage: str
