@@ -98,7 +98,7 @@
     head.append(make('h2', '', group[0].toUpperCase() + group.slice(1)), make('p', '', `${differing.length} changed, ${names.length - differing.length} the same`));
     const box = make('div', 'box scroll');
     box.tabIndex = 0;
-    box.setAttribute('role', 'region');
+    box.setAttribute('role', 'group');
     box.setAttribute('aria-label', group);
     const shown = make('table');
     const line = make('tr');
