@@ -13,6 +13,7 @@ __all__ = [
     "Data",
     "get",
     "in_order",
+    "is_deeper_than",
     "last_values",
     "member",
     "metric_value",
@@ -37,6 +38,20 @@ def get(data: JSON | Data, *path: str) -> JSON:
     if value is None or isinstance(value, (str, dict, list)):
         return value
     return dict(value) if isinstance(value, Mapping) else value
+
+
+def is_deeper_than(levels: int, data: JSON) -> bool:
+    """True for data with more levels of lists and objects; without recursion."""
+    layer: list[JSON] = [data]
+    for _ in range(levels):
+        inside: list[JSON] = []
+        for one in layer:
+            if isinstance(one, dict):
+                inside += one.values()
+            elif isinstance(one, list):
+                inside += one
+        layer = inside
+    return any(isinstance(one, dict | list) for one in layer)
 
 
 def text(data: JSON | Data, *path: str) -> str:

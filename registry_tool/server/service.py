@@ -243,14 +243,14 @@ class Service:
         made = self._writer.begin()
         return made.result() if made.done() else await asyncio.wrap_future(made)
 
-    async def rehearse(self, requests: Sequence[WriteRequest]) -> None:
-        """Make changes one after the other and check them, without writing them.
+    async def rehearse(self, requests: Sequence[WriteRequest]) -> Written:
+        """Make changes one after the other and check them, without writing them; the answer to the last one.
 
         Raises:
             RegistryError: One would be refused; as ``write``.
         """
         writer = await self._find_writer()
-        await asyncio.wrap_future(writer.rehearse(requests))
+        return await asyncio.wrap_future(writer.rehearse(requests))
 
     def begin_writing(self) -> None:
         """Make the writer, before a client has to wait for it."""

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 from registry_tool.api.changes.person import Person, RefusedByCheckError
 from registry_tool.checks.findings import Report
 from registry_tool.edits.changeset import ChangeSet, Edit
-from registry_tool.errors import CheckFailedError, ConflictError, OperationalError
+from registry_tool.errors import CheckFailedError, ConflictError, ErrorCode, OperationalError
 from registry_tool.live.moving import Step
 from registry_tool.names import ModelName
 
@@ -139,6 +139,8 @@ class ReviewNeededError(CheckFailedError):
         message: What was asked for.
         report: The report of the check, with the findings that need review.
     """
+
+    code: ClassVar[ErrorCode] = "forbidden"
 
     def __init__(self, message: str, report: Report) -> None:
         asked = [

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar, Final
 
 from starlette.responses import Response
@@ -13,7 +12,6 @@ from starlette.responses import Response
 from registry_tool.errors import ConflictError, ErrorCode, RegistryError, UsageError
 from registry_tool.server.http.faces import Failure, JsonResponse
 from registry_tool.server.http.guard import failure_for
-from registry_tool.writer.request import ReviewNeededError
 
 __all__ = ["IncorrectUsageError", "NameConflictError", "render_error", "render_exception"]
 
@@ -39,8 +37,6 @@ def render_error(failure: Failure) -> Response:
 def render_exception(error: RegistryError) -> Response:
     """The answer for an exception."""
     failure = failure_for(error)
-    if isinstance(error, ReviewNeededError):
-        failure = replace(failure, status=403, code="forbidden")
     response = render_error(failure)
     response.headers.update(failure.headers)
     return response

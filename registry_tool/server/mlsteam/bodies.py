@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictStr, Validat
 from starlette.requests import Request
 
 from registry_tool.errors import UsageError
-from registry_tool.manifests.problems import JSON
+from registry_tool.manifests.data import is_deeper_than
 from registry_tool.server.mlsteam.packages import VersionKind
 
 __all__ = ["ModelBody", "ModelChange", "VersionBody", "read_body"]
@@ -55,20 +55,6 @@ class VersionBody(_Body):
 BodyType = TypeVar("BodyType", bound=_Body)
 
 
-def _is_deeper(data: JSON, levels: int) -> bool:
-    """True for data with more levels of lists and objects; without recursion."""
-    layer: list[JSON] = [data]
-    for _ in range(levels):
-        inside: list[JSON] = []
-        for one in layer:
-            if isinstance(one, dict):
-                inside += one.values()
-            elif isinstance(one, list):
-                inside += one
-        layer = inside
-    return any(isinstance(one, dict | list) for one in layer)
-
-
 def _explain(error: ValidationError) -> UsageError:
     first = error.errors(include_url=False)[0]
     where = ".".join(map(str, first["loc"])) or "the body"
@@ -94,7 +80,7 @@ async def read_body(request: Request, kind: type[BodyType]) -> BodyType:
         raise UsageError(f"the body is not JSON: {exc}") from None
     if not isinstance(data, dict):
         raise UsageError("the body is not a JSON object")
-    if _is_deeper(data, _DEEPEST):
+    if is_deeper_than(_DEEPEST, data):
         raise UsageError(f"the body has more than {_DEEPEST} levels of lists and objects")
     if b"\\u0000" in source:
         raise UsageError("the body contains a null character")

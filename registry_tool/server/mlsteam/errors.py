@@ -10,7 +10,6 @@ from starlette.responses import Response
 from registry_tool.errors import RegistryError
 from registry_tool.server.http.faces import Failure, JsonResponse
 from registry_tool.server.http.guard import failure_for, is_duplicate
-from registry_tool.writer.request import ReviewNeededError
 
 __all__ = ["render_error", "render_exception"]
 
@@ -25,9 +24,7 @@ def render_error(failure: Failure) -> Response:
 def render_exception(error: RegistryError) -> Response:
     """The answer for an exception."""
     failure = failure_for(error)
-    if isinstance(error, ReviewNeededError):
-        failure = replace(failure, status=403, code="forbidden")
-    elif is_duplicate(error):
+    if is_duplicate(error):
         failure = replace(failure, status=_CONFLICT, code="conflict")
     response = render_error(failure)
     response.headers.update(failure.headers)

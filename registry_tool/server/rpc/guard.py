@@ -30,7 +30,7 @@ from registry_tool.errors import (
 from registry_tool.server.http.guard import is_duplicate
 from registry_tool.server.limits import BodyTooLargeError, BodyTooSlowError, RateLimiter
 from registry_tool.server.rpc.faces import Answer, ReceivingAnswer, Rpc, RpcCall, StreamingAnswer
-from registry_tool.writer.request import BusyError, ReviewNeededError
+from registry_tool.writer.request import BusyError
 
 if TYPE_CHECKING:
     from registry_tool.access.authenticate import Authenticator
@@ -69,7 +69,6 @@ _SPECIAL: Final = (
     (CorruptObjectError, grpc.StatusCode.DATA_LOSS),
     (MissingObjectError, grpc.StatusCode.NOT_FOUND),
     (NoRemoteError, grpc.StatusCode.FAILED_PRECONDITION),
-    (ReviewNeededError, grpc.StatusCode.PERMISSION_DENIED),
     (BusyError, grpc.StatusCode.UNAVAILABLE),
 )
 

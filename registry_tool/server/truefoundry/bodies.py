@@ -21,6 +21,7 @@ from pydantic import (
 from starlette.requests import Request
 
 from registry_tool.errors import UsageError
+from registry_tool.manifests.data import is_deeper_than
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.truefoundry.errors import ManifestFieldError
 from registry_tool.server.truefoundry.names import ALIAS, MODEL, REPO
@@ -317,21 +318,6 @@ def check_object(data: dict[str, JSON], kind: type[BodyType], where: str = "") -
         raise _refuse(exc, where, given) from None
 
 
-def _check_depth(data: JSON) -> None:
-    """Refuse data with too many levels, without recursion."""
-    layer: list[JSON] = [data]
-    for _ in range(_DEEPEST):
-        inside: list[JSON] = []
-        for one in layer:
-            if isinstance(one, dict):
-                inside += one.values()
-            elif isinstance(one, list):
-                inside += one
-        layer = inside
-    if any(isinstance(one, dict | list) for one in layer):
-        raise ManifestFieldError("body", f"more than {_DEEPEST} levels of lists and objects")
-
-
 def check_manifest(data: dict[str, JSON], kind: type[BodyType]) -> dict[str, JSON]:
     """A manifest as it was given, without what it leaves out.
 
@@ -355,5 +341,6 @@ async def read_body(request: Request, kind: type[BodyType]) -> BodyType:
         raise UsageError(f"the body is not JSON: {exc}") from None
     if not isinstance(data, dict):
         raise UsageError("the body is not a JSON object")
-    _check_depth(data)
+    if is_deeper_than(_DEEPEST, data):
+        raise ManifestFieldError("body", f"more than {_DEEPEST} levels of lists and objects")
     return check_object(data, kind)

@@ -1,45 +1,48 @@
-"""Reads models as MLSteam's SDK shows them, and fetches a version's files."""
+"""Writes a model by the calls of MLSteam's document, reads models as its SDK shows them, or fetches a version's files."""
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import sys
 from pathlib import Path
 
-from mlsteam_client import install_stub
+from mlsteam_client import configure, make_token, put_file
 
 given = json.load(sys.stdin)["given"]
-home = Path(given["folder"]) / "mlsteam"
-settings = home / ".mlsteam-model-sdk" / "cfg.ini"
-settings.parent.mkdir(parents=True, exist_ok=True)
+token = make_token(given["url"])
+configure(given["url"], Path(given["folder"]) / "mlsteam", token)
+
+from mlsteam_model_sdk.core.api_client import ApiClient  # noqa: E402 (it reads the settings)
+from mlsteam_model_sdk.sdk.model import Model  # noqa: E402
+
+calls = ApiClient().swagger_client
 
 
-def pack(data):
-    return base64.urlsafe_b64encode(json.dumps(data).encode()).decode().rstrip("=")
+def write(fields):
+    """What the web client does; the SDK has no method for it, but its client makes the calls of the document."""
+    project = calls.project.listProject(name="default").response().result[0]["uuid"]
+    made = calls.model.addModel(puuid=project, body=fields["model"]).response().result
+    put_file(given["url"], token, f"{project}/first/weights.bin", b"\1" * 1000)
+    body = {**fields["version"], "upload": "first"}
+    calls.model.addVersionModel(puuid=project, muuid=made["uuid"], body=body).response()
 
 
-token = ".".join((pack({"alg": "none"}), pack({"api_address": given["url"]}), "local"))
-settings.write_text(
-    f"[mlsteam_model_sdk]\napi_token = {token}\napi_endpoint = {given['url']}\n"
-    "default_project_name = default\n"
-)
-os.chdir(home)
-install_stub()
-
-from mlsteam_model_sdk.sdk.model import Model  # noqa: E402 (it reads the settings)
-
-sdk = Model()
-found = {}
-models = sdk.list_models()
-for one in models:
-    if one["name"] not in given["read"]:
-        continue
-    versions = sdk.list_model_versions(model_name=one["name"])
-    found[one["name"]] = {"model": sdk.get_model(muuid=one["uuid"]), "version": versions[0]}
-said = {"found": found, "names": sorted(one["name"] for one in models)}
+if "write" in given:
+    write(given["write"])
+found, names = {}, []
+for project in calls.project.listProject().response().result:
+    sdk = Model(default_puuid=project["uuid"])
+    for one in sdk.list_models():
+        name = one["name"] if project["name"] == "default" else f"{project['name']}/{one['name']}"
+        names.append(name)
+        if name not in given["read"]:
+            continue
+        shown = sdk.get_model(muuid=one["uuid"])
+        first = min(sdk.list_model_versions(muuid=one["uuid"]), key=lambda each: each["created_at"])
+        found[name] = {"project": project, "model": shown, "version": first}
+said = {"found": found, "names": sorted(names)}
 if "fetch" in given:
+    sdk = Model()
     name, version = given["fetch"]
     sdk.download_model_version(version_name=version, model_name=name, logging=False)
     place = Path(sdk.get_model_version_dir(version_name=version, model_name=name))
