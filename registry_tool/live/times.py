@@ -21,6 +21,8 @@ from typing import Final, NamedTuple
 __all__ = ["DEFAULT_COMMITTER", "Line", "Stamp", "claimed_time", "restored_line"]
 
 DEFAULT_COMMITTER: Final = "registry server <registry@localhost>"
+# Commits of a step on the way along the line.
+_AT_ONCE: Final = 256
 _DAY: Final = 86_400_000
 _SECOND: Final = 1000
 _OID: Final = 20
@@ -133,6 +135,18 @@ class Line:
         while place >= 0 and place % width:
             place = self.written.commits.rfind(wanted, 0, place + width - 1)
         return None if place < 0 else place // width + 1
+
+    def find_step(self, base: str, tip: str) -> str:
+        """A commit at most some hundred after one, on the way to another: what is between is read in parts.
+
+        Args:
+            base: The full id of a commit; empty for the first one's parent.
+            tip: That of the last one. It is the answer too where the line does not lead from one to the other.
+        """
+        start, end = self.position(base) if base else 0, self.position(tip)
+        if start is None or end is None or end <= start:
+            return tip
+        return self.commit(min(start + _AT_ONCE, end))
 
     def after(self, stamps: Sequence[Stamp], now: int) -> Line:
         """The line with more commits.

@@ -112,7 +112,11 @@ def _make_lifespan(
 
 def open_feed(service: Service) -> EventFeed:
     """The events of the branch that a service serves."""
-    return EventFeed(service.events_between, lambda: service.snapshot.commit, service.find_step)
+
+    def find_step(base: str, tip: str) -> str:
+        return service.snapshot.line.find_step(base, tip)  # of the present line
+
+    return EventFeed(service.events_between, lambda: service.snapshot.commit, find_step)
 
 
 def build_app(

@@ -204,7 +204,7 @@ class WebhookCalls:
         self._protocol = MlflowWebhooks(service)
         host = WebhookHost(
             tip=lambda: service.snapshot.commit,
-            step=lambda commit: service.find_step(commit, service.snapshot.commit),
+            step=self._step,
             allowed=self._allowed,
             notify=service.options.notify,
         )
@@ -224,6 +224,11 @@ class WebhookCalls:
 
     def _allowed(self) -> AllowedAddresses:
         return read_allowed(self._service.policy)
+
+    def _step(self, commit: str) -> str:
+        """See ``WebhookHost``."""
+        line = self._service.snapshot.line
+        return line.find_step(commit, line.tip)
 
     def _open(self, request: Request) -> Subject:
         """Check who asks, and take the webhooks for this server."""

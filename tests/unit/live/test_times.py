@@ -63,6 +63,16 @@ def test_commits_are_found_by_position_and_id() -> None:
     assert found.commit(38) == f"{38:040x}"
 
 
+def test_a_long_way_is_taken_in_steps() -> None:
+    found = line(*(stamp(n, 100 + n) for n in range(1, 400)))
+    first, tip, none = f"{1:040x}", found.tip, "f" * 40
+    assert found.position(found.find_step("", tip)) == 256
+    assert found.position(found.find_step(first, tip)) == 257
+    assert found.find_step(f"{300:040x}", tip) == found.find_step(tip, tip) == tip
+    assert found.find_step(none, tip) == tip
+    assert (found.find_step(tip, first), found.find_step(first, none)) == (first, none)
+
+
 def test_two_lines_go_on_from_one() -> None:
     base = line(stamp(1, 100))
     one, other = base.after([stamp(2, 200)], NOW), base.after([stamp(3, 300)], NOW)
