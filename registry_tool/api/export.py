@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from registry_tool.api.fetch import find_served
 from registry_tool.artifacts.filesystem import on_disk, remove, temporary_name
@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from registry_tool.api.views import ModelVersion
     from registry_tool.artifacts.transfer.fetch import Fetcher
 
-__all__ = ["ExportedPackage", "export_package"]
+__all__ = ["PACKAGE_SCHEMAS", "ExportedPackage", "PackageSchema", "export_package"]
+
+PACKAGE_SCHEMAS: Final[tuple[PackageSchema, ...]] = get_args(PackageSchema)
+"""The schemas of a manifest, the oldest first."""
 
 _NEWEST: Final[PackageSchema] = "v2024.1"
 _FOLDERS: Final = ("hooks", "src")

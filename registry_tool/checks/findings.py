@@ -24,9 +24,9 @@ class Finding(NamedTuple):
         line: Counted from 1.
         column: Counted from 1.
         message: One sentence.
-        found: What stands there; empty where the message says it.
-        expected: What should stand there.
-        remedy: The next step, or the command that mends it.
+        found: The value in the file; empty where the message says it.
+        expected: The value that would be valid.
+        remedy: The next step, or the command that fixes it.
     """
 
     rule: str

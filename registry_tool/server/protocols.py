@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from registry_tool.server.rpc.listener import RpcListener
     from registry_tool.server.service import Service
 
-__all__ = ["PROTOCOLS", "RPC_PORT", "Protocol", "ServerOptions", "build_protocol_faces", "choose_protocols", "run_server"]
+__all__ = [
+    "PROTOCOLS",
+    "RPC_PORT",
+    "Protocol",
+    "ServerOptions",
+    "build_protocol_faces",
+    "choose_protocols",
+    "run_server",
+]
 
 
 class Protocol(NamedTuple):

@@ -25,7 +25,7 @@ from registry_tool.manifests.data import text
 from registry_tool.manifests.layout import SERVE
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
-from registry_tool.server.http.kept_answers import MADE_FROM, KeptAnswers
+from registry_tool.server.http.kept_answers import KeptAnswers, find_subject_model
 from registry_tool.server.late_writer import LateWriter
 from registry_tool.server.left_line import allow_restoring, describe_left_line
 from registry_tool.server.metrics import RequestMetrics
@@ -270,10 +270,8 @@ class Service:
         self, scope: RequestScope, subject: Subject, snapshot: Snapshot, answer: Response
     ) -> None:
         """Keep the answer to a read until it may be another one; see ``KeptAnswers.keep``."""
-        records = scope["state"].get(MADE_FROM, ())
-        self.answers.keep(
-            scope, subject, snapshot, answer, published=self.snapshot, records=records
-        )
+        model = find_subject_model(scope)
+        self.answers.keep(scope, subject, snapshot, answer, published=self.snapshot, model=model)
 
     def describe_proposal(self, written: Written, subject: Subject) -> dict[str, str]:
         """Headers that say that a write was proposed; none where it is published."""

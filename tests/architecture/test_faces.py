@@ -50,6 +50,7 @@ USE_CASES = {
     "erase": ("erase", "purge"),
     "events": ("events",),
     "evidence": ("add_evidence",),
+    "export": ("export_package",),
     "fetch": ("fetch", "locked_versions", "served_version"),
     "gc": ("gc",),
     "history": ("history",),

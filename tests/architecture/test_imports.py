@@ -83,7 +83,7 @@ HOMES = {
     "jsonschema": {"manifests/"},
     "jsonschema_rs": {"manifests/"},
     "yaml_rs": {"manifests/"},
-    "orjson": {"live/", "server/"},
+    "orjson": {"live/", "server/", "web/views/plain.py"},
     "joserfc": {"access/issuer_keys.py", "access/oidc.py"},
     "starlette": {"server/", "web/app/"},
     "uvicorn": {"server/http/connections.py", "server/http/run.py"},

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from registry_tool.api.export import PACKAGE_SCHEMAS, PackageSchema
 from registry_tool.cli.completion import complete_file, complete_reference
 from registry_tool.cli.options import (
     format_option,
@@ -19,12 +19,7 @@ from registry_tool.cli.options import (
 from registry_tool.cli.output.console import print_json, progress_bar, say, size_words
 from registry_tool.errors import UsageError
 
-if TYPE_CHECKING:
-    from registry_tool.artifacts.packages.mlarchive import PackageSchema
-
 __all__ = ["export"]
-
-_SCHEMAS: tuple[PackageSchema, ...] = ("v2023.1", "v2024.1")
 
 
 @click.command()
@@ -35,7 +30,7 @@ _SCHEMAS: tuple[PackageSchema, ...] = ("v2023.1", "v2024.1")
     help="The file to write.",
 )  # fmt: skip
 @click.option(
-    "--schema", type=click.Choice(_SCHEMAS), default=None,
+    "--schema", type=click.Choice(PACKAGE_SCHEMAS), default=None,
     help="The schema of manifest.json. Default: that of the package, or v2024.1.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace FILE.")

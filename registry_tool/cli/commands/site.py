@@ -10,6 +10,7 @@ import click
 from registry_tool.cli.completion import complete_folder
 from registry_tool.cli.options import Part, format_option, open_for_reading, repo_option
 from registry_tool.cli.output.console import note_unreadable, print_json, progress_bar, say
+from registry_tool.installation import package_of_extra
 
 if TYPE_CHECKING:
     from registry_tool.web.site.build import BuiltSite, Selection
@@ -30,7 +31,7 @@ def _print_built(built: BuiltSite, target: str) -> None:
     )
     if facts.pages == "named":
         say(
-            "note:  named versions and the newest ten of each model have a page of their own (--pages named)",
+            "note:  named versions and the newest ten of each model have their own page (--pages named)",
             err=True,
         )
     if built.carried:
@@ -43,7 +44,7 @@ def _print_built(built: BuiltSite, target: str) -> None:
 @site.command()
 @click.option(
     "-o", "--output", "target", metavar="DIR", required=True, shell_complete=complete_folder,
-    help="The folder of the site: a new one, an empty one, or a site that is brought up to date.",
+    help="The folder of the site: a new one, an empty one, or a site that is updated.",
 )  # fmt: skip
 @click.option(
     "--ref", metavar="REV", default="HEAD", show_default=True, help="A branch, tag or commit."
@@ -73,7 +74,8 @@ def build(
       registry site build -o public
       registry site build -o /srv/www/models --ref main --base-url https://example.org/models/
     """
-    from registry_tool.web.site.build import build_site
+    with package_of_extra("the catalog site", "site"):
+        from registry_tool.web.site.build import build_site
 
     with open_for_reading(repo, ref) as registry, progress_bar("models") as progress:
         built = build_site(

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -27,7 +28,14 @@ from registry_tool.server.files.signed_addresses import Signer, UsedGrants
 from registry_tool.server.http.faces import JsonResponse, current_subject
 from registry_tool.server.kolena.addresses import PREFIX, SIGNED_PATH
 from registry_tool.server.kolena.lookup import API, Lookup, look_up
-from registry_tool.server.kolena.parquet import MOST_BYTES, Column, Table, check_file, read_files
+from registry_tool.server.kolena.parquet import (
+    MOST_BYTES,
+    Column,
+    Table,
+    check_file,
+    read_stored,
+    read_uploaded,
+)
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.hashing import Digest
@@ -92,7 +100,7 @@ class BulkCalls:
         grant = self._signer.verify(request.path_params["grant"], API, "part")
         load, _, number = grant.target.partition("/")
         with self._used.use(grant):
-            await self._parts.receive(request, load, int(number), most=MOST_BYTES, check=check_file)
+            await self._parts.keep(request, load, int(number), most=MOST_BYTES, check=check_file)
         return Response()
 
     def list_chunks(self, load: str) -> list[Path]:
@@ -103,14 +111,21 @@ class BulkCalls:
         """
         return self._parts.paths(load)
 
-    def read(self, load: str, columns: Sequence[Column]) -> Table:
+    def read(
+        self, load: str, columns: Sequence[Column], wanted: Collection[str] | None = None
+    ) -> Table:
         """All rows of a load; called in a thread.
+
+        Args:
+            load: The load.
+            columns: The columns that it has.
+            wanted: Those that the table has; see ``read_uploaded``.
 
         Raises:
             NotFoundError: There is no such load.
             IncorrectUsageError: A chunk is not Parquet, has other columns, or is too large.
         """
-        return read_files(self._parts.paths(load), columns)
+        return read_uploaded(self._parts.paths(load), columns, wanted)
 
     def forget(self, load: str) -> None:
         """Delete a load, once what became of it is published."""
@@ -125,23 +140,29 @@ class BulkCalls:
             NoRemoteError: The registry has none.
             RemoteError: The remote cannot be used.
         """
-        digest = self._service.registry.store.store_file(io.BytesIO(table.encode()))
+        content = table.encode()
+        digest = self._service.registry.store.store_file(io.BytesIO(content), expected=len(content))
         return describe_rows(digest, table.rows)
 
     def keep_file(self, path: Path, rows: int) -> dict[str, JSON]:
         """The same for a file that is Parquet already."""
         with path.open("rb") as file:
-            digest = self._service.registry.store.store_file(file)
+            size = os.fstat(file.fileno()).st_size
+            digest = self._service.registry.store.store_file(file, expected=size)
         return describe_rows(digest, rows)
 
     def open(self, entry: Data, columns: Sequence[Column]) -> Table:
-        """Stored rows: fetched, unless the cache has them, and verified. Called in a thread.
+        """Columns of stored rows: fetched, unless the cache has them, and verified. Called in a thread.
+
+        Args:
+            entry: How an object names them.
+            columns: The columns; there may be others, which are not read.
 
         Raises:
             RemoteError: The remote cannot be used, or does not have them.
         """
         named = {**entry, "name": "rows", "path": "rows.parquet"}
-        return read_files([self._service.registry.store.fetch(named)], columns)
+        return read_stored(self._service.registry.store.fetch(named), columns)
 
     # --- downloads
 

@@ -162,7 +162,9 @@ class CaseCalls:
             new = NewCase(name, "", body.workflow, lookup.home)
             edits += _process(new, before[name], samples.get(name))
         if edits:
-            edit = combine(edits, f"Add versions of {len(changed)} test cases")
+            several = f"versions of {len(changed)} test cases"
+            one = f"a version of the test case {changed[0]}"
+            edit = combine(edits, f"Add {one if len(changed) == 1 else several}")
             await self._changes.write(request, lookup.home, edit)
         if body.uuid is not None:
             await asyncio.to_thread(self._bulk.forget, body.uuid)

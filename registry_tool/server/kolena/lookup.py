@@ -46,6 +46,10 @@ def _workflow(record: Record) -> Hashable:
     return _read_workflow(record) or None
 
 
+def _has_workflow(record: Record) -> Hashable:
+    return True if _read_workflow(record) else None
+
+
 class Lookup(NamedTuple):
     """How a request finds things.
 
@@ -152,8 +156,13 @@ class Lookup(NamedTuple):
         return any(next(self._of_workflow(kind, workflow), None) for kind in kinds)
 
     def _newest_workflow(self) -> str:
-        for kind in (SUITE_KIND, CASE_KIND):
-            for number in reversed(self.snapshot.indexes.all_ids(f"{API}/{kind}")):
+        indexes = self.snapshot.indexes
+        for ids in (
+            indexes.all_ids(f"{API}/{SUITE_KIND}"),
+            indexes.all_ids(f"{API}/{CASE_KIND}"),
+            indexes.find("version", "has kolena workflow", _has_workflow, wanted=True),
+        ):
+            for number in reversed(ids):
                 record = self.snapshot.record(number)
                 if record is not None and self.sees(record):
                     return _read_workflow(record)

@@ -29,7 +29,7 @@ from registry_tool.server.kolena.evidence import (
     record_result,
 )
 from registry_tool.server.kolena.lookup import Lookup, look_up
-from registry_tool.server.kolena.parquet import Column, Table, read_files
+from registry_tool.server.kolena.parquet import Column, Table, read_uploaded
 from registry_tool.server.kolena.runs_bodies import (
     AggregateMetricsBody,
     Configuration,
@@ -43,7 +43,6 @@ from registry_tool.server.kolena.runs_edits import (
     add_metrics,
     edit_run,
 )
-from registry_tool.server.kolena.runs_inferences import read_uploaded
 from registry_tool.server.kolena.runs_lookup import (
     find_run,
     name_case,
@@ -108,9 +107,9 @@ class MetricsCalls:
     def _keep(self, load: str, columns: Sequence[Column]) -> tuple[list[UploadedFile], list[Table]]:
         """Check the rows of an upload, and write its files to the DVC remote."""
         chunks = self._bulk.list_chunks(load)
-        tables = [read_files([chunk], columns) for chunk in chunks]
+        tables = [read_uploaded([chunk], columns) for chunk in chunks]
         kept = [self._bulk.keep_file(chunk, table.rows) for chunk, table in zip(chunks, tables, strict=True)]  # fmt: skip
-        return [read_uploaded(one) for one in kept], tables
+        return [UploadedFile.parse(one) for one in kept], tables
 
     async def _write(self, request: Request, run: ObjectRecord, edit: Edit, step: str = "") -> None:
         await self._changes.write(request, text(run.data, "namespace"), edit, step=step)

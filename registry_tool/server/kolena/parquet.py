@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Literal, NamedTuple
 
@@ -22,7 +23,7 @@ with package_of_extra("the protocol of Kolena", "serve-kolena"):
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-__all__ = ["MOST_BYTES", "Column", "Table", "check_file", "read_files"]
+__all__ = ["MOST_BYTES", "Column", "Table", "check_file", "read_stored", "read_uploaded"]
 
 Value = str | int | bool | None
 
@@ -119,6 +120,10 @@ class Table:
         found: int = pc.count_distinct(self._data[column], mode="all").as_py()
         return found == self.rows
 
+    def equals(self, other: Table) -> bool:
+        """True where another table has the same columns with the same rows."""
+        return bool(self._data.equals(other._data))
+
     def select(self, *columns: str) -> Table:
         """Some columns, in this order."""
         return Table(self._data.select(columns))
@@ -150,7 +155,7 @@ class Table:
         return bool(column in self._data.column_names)
 
     def _keep(self, column: str, which: Literal["min", "max"]) -> Table:
-        if pc.count_distinct(self._data[column], mode="all").as_py() == self.rows:
+        if self.is_distinct(column):
             return self
         numbered = pa.table([self._data[column], pa.array(range(self.rows))], names=["key", "row"])
         found = numbered.group_by("key").aggregate([("row", which)])[f"row_{which}"]
@@ -254,7 +259,11 @@ def _measure_dictionaries(file: Any, source: IO[bytes], left: int) -> dict[str, 
         start = min(start or chunk.data_page_offset, chunk.data_page_offset)
         for page in list_pages(source, start, chunk.total_compressed_size):
             total += page.size
-            if total > left or page.size > _LARGEST_PAGE:
+            if page.size > _LARGEST_PAGE:
+                raise IncorrectUsageError(
+                    f"the column {name} has a page of {page.size >> 20} MiB; at most {_LARGEST_PAGE >> 20} MiB are accepted"
+                )
+            if total > left:
                 raise _too_large()
             if page.is_dictionary:
                 found[name] = max(found.get(name, 0), page.size)
@@ -273,12 +282,15 @@ def check_file(source: IO[bytes]) -> None:
         raise _refuse(exc) from None
 
 
-def _check_names(names: Sequence[str], columns: Sequence[Column]) -> None:
-    known = {column.name for column in columns}
+def _check_present(names: Sequence[str], columns: Sequence[Column]) -> None:
     lacking = [c.name for c in columns if c.name not in names and not c.is_optional]
-    unknown = [name for name in names if name not in known and not _INDEX.fullmatch(name)]
     if lacking:
         raise IncorrectUsageError(f"the upload has no column {lacking[0]!a}")
+
+
+def _check_only(names: Sequence[str], columns: Sequence[Column]) -> None:
+    known = {column.name for column in columns}
+    unknown = [name for name in names if name not in known and not _INDEX.fullmatch(name)]
     if unknown or len(set(names)) < len(names):
         name = unknown[0] if unknown else next(n for n in names if names.count(n) > 1)
         what = f"the upload has the column {name[:_SHOWN]!a}" + ("" if unknown else " twice")
@@ -299,8 +311,8 @@ def _check_type(kind: Any, column: Column) -> None:
         raise IncorrectUsageError(f"the column {column.name} is of the type {str(kind)[:_SHOWN]}; expected {column.kind}")  # fmt: skip
 
 
-def _read_column(file: Any, column: Column, dictionary: int, left: int) -> Any:
-    """A column.
+def _read_batches(file: Any, column: Column, dictionary: int, left: int) -> Iterator[Any]:
+    """A column, some rows at a time; each is checked.
 
     Args:
         file: The file.
@@ -312,7 +324,6 @@ def _read_column(file: Any, column: Column, dictionary: int, left: int) -> Any:
         IncorrectUsageError: It has more, or rows without a value that must have one.
     """
     rows = min(max(_MOST_AT_ONCE // max(dictionary, 1), 1), _MOST_ROWS_AT_ONCE)
-    chunks, kind = [], _TYPES[column.kind]
     for batch in file.iter_batches(rows, columns=[column.name], use_threads=False):
         found = batch.column(0)
         found.validate(full=True)
@@ -321,47 +332,101 @@ def _read_column(file: Any, column: Column, dictionary: int, left: int) -> Any:
             raise _too_large()
         if found.null_count and not column.has_nulls:
             raise IncorrectUsageError(f"the column {column.name} has rows without a value")
-        chunks.append(found.cast(kind))
-    return pa.chunked_array(chunks, kind)
+        yield found
 
 
-def _read_file(source: IO[bytes], columns: Sequence[Column], left: int) -> Any:
-    file = _open(source)
-    _check_limits(file, left)
-    schema, rows = file.schema_arrow, file.metadata.num_rows
-    _check_names(schema.names, columns)
-    present = [column for column in columns if column.name in schema.names]
-    for column in present:
-        _check_type(schema.field(column.name).type, column)
-    dictionaries = _measure_dictionaries(file, source, left)
-    arrays = {}
-    for column in present:
-        found = _read_column(file, column, dictionaries.get(column.name, 0), left)
-        left -= found.nbytes
-        arrays[column.name] = found
-    whole = [arrays.get(c.name, pa.nulls(rows, _TYPES[c.kind])) for c in columns]
-    return pa.table(whole, names=[column.name for column in columns])
+class _OpenFile:
+    """An open file within the limits.
+
+    Args:
+        source: The file.
+        left: The bytes that its columns may have.
+
+    Raises:
+        IncorrectUsageError: It says that it has more.
+
+    Attributes:
+        names: The names of its columns.
+        left: The bytes that columns not yet read may have.
+    """
+
+    def __init__(self, source: IO[bytes], left: int) -> None:
+        self._source = source
+        self._file = _open(source)
+        _check_limits(self._file, left)
+        self._schema = self._file.schema_arrow
+        self.names: list[str] = self._schema.names
+        self.left = left
+
+    def read(self, columns: Sequence[Column], wanted: Collection[str]) -> Any:
+        """Read columns and check them.
+
+        Args:
+            columns: The columns.
+            wanted: The names of those that the table has.
+
+        Raises:
+            IncorrectUsageError: One is missing, is not of its type, or is too large.
+        """
+        _check_present(self.names, columns)
+        present = [column for column in columns if column.name in self.names]
+        for column in present:
+            _check_type(self._schema.field(column.name).type, column)
+        dictionaries = _measure_dictionaries(self._file, self._source, self.left)
+        found = {}
+        for column in present:
+            dictionary, kind = dictionaries.get(column.name, 0), _TYPES[column.kind]
+            chunks = []
+            for batch in _read_batches(self._file, column, dictionary, self.left):
+                self.left -= batch.nbytes
+                if column.name in wanted:
+                    chunks.append(batch.cast(kind))
+            found[column.name] = pa.chunked_array(chunks, kind)
+        shown = [column for column in columns if column.name in wanted]
+        rows = self._file.metadata.num_rows
+        whole = [found.get(one.name, pa.nulls(rows, _TYPES[one.kind])) for one in shown]
+        return pa.table(whole, names=[one.name for one in shown])
 
 
-def read_files(sources: Sequence[Path], columns: Sequence[Column]) -> Table:
-    """The rows of several files, one after the other; of none an empty table.
+@contextmanager
+def _open_file(source: Path, left: int) -> Iterator[_OpenFile]:
+    try:
+        with source.open("rb") as file:
+            yield _OpenFile(file, left)
+    except _FAILURES as exc:
+        raise _refuse(exc) from None
+
+
+def read_uploaded(
+    sources: Sequence[Path], columns: Sequence[Column], wanted: Collection[str] | None = None
+) -> Table:
+    """The rows of files that a client has uploaded, one file after the other; of none an empty table.
 
     Args:
         sources: The files.
-        columns: The columns that they have; others are refused, except the index of pandas.
+        columns: The columns that they have. All are checked; others are refused, except the index of pandas.
+        wanted: The names of those that the table has; all by default.
 
     Raises:
         IncorrectUsageError: A file is not Parquet, has other columns, or is too large.
     """
+    names = {column.name for column in columns} if wanted is None else wanted
     tables, left = [], MOST_BYTES
     for source in sources:
-        try:
-            with source.open("rb") as file:
-                found = _read_file(file, columns, left)
-        except IncorrectUsageError:
-            raise
-        except _FAILURES as exc:
-            raise _refuse(exc) from None
-        tables.append(found)
-        left -= found.nbytes
-    return Table(pa.concat_tables(tables)) if tables else Table.build(columns, {})
+        with _open_file(source, left) as file:
+            _check_only(file.names, columns)
+            tables.append(file.read(columns, names))
+            left = file.left
+    if tables:
+        return Table(pa.concat_tables(tables))
+    return Table.build([column for column in columns if column.name in names], {})
+
+
+def read_stored(source: Path, columns: Sequence[Column]) -> Table:
+    """Some columns of a file that was checked when it was uploaded; the others are not read.
+
+    Raises:
+        IncorrectUsageError: The file is not Parquet, lacks a column, or is too large.
+    """
+    with _open_file(source, MOST_BYTES) as file:
+        return Table(file.read(columns, {column.name for column in columns}))

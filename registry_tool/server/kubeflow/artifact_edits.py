@@ -17,6 +17,7 @@ from registry_tool.names import Reference
 from registry_tool.server.kubeflow.entries import (
     OWN,
     entry_name,
+    kept_by_others,
     label_of_kind,
     show_entry,
     write_entry,
@@ -122,6 +123,9 @@ def _put_entry(
         _check_new_name(entries, body, str(version))
     own = name or entry_name(str(body["name"]), entries, "artifact")
     entry = write_entry(body, own, 0 if name is None else said.now)
+    kept = kept_by_others(member(entries.get(own), "metadata"))
+    if kept:
+        entry["metadata"] = {**member(entry, "metadata"), **kept}
     if version.is_draft:
         return edit_draft(reference, DraftChanges(artifacts=[entry]))
     if entry["role"] == "model":

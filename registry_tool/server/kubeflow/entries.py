@@ -1,7 +1,7 @@
 """Artifacts, metrics and parameters of a version: entries of its manifests, and as Kubeflow's JSON.
 
 What an entry has no field for lies in its metadata under ``$kubeflow``, so that an artifact that is added or changed touches
-no file that says something about its version. Metrics and parameters have no metadata: what is over lies in the version's
+no file that says something about its version. What another protocol keeps there is not shown, and stays. Metrics and parameters have no metadata: what is over lies in the version's
 wire data, by label.
 """
 
@@ -17,12 +17,13 @@ import orjson
 from registry_tool.manifests.arguments import fits
 from registry_tool.manifests.data import Data, member, text
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.kubeflow.properties import read_properties, write_properties
+from registry_tool.server.kubeflow.properties import is_typed, read_properties, write_properties
 
 __all__ = [
     "OWN",
     "entry_name",
     "find_rest",
+    "kept_by_others",
     "label_of_kind",
     "show_entry",
     "show_metric",
@@ -112,6 +113,18 @@ def write_entry(body: Mapping[str, JSON], name: str, updated: int) -> dict[str, 
     return entry
 
 
+def kept_by_others(metadata: Data) -> Data:
+    """What other protocols keep in the metadata of an entry: mappings below ``$`` and a name.
+
+    A custom property that a client gave such a name is no mapping, or says its type.
+    """
+    return {
+        key: value
+        for key, value in metadata.items()
+        if key[:1] == "$" and key != OWN and isinstance(value, dict) and not is_typed(value)
+    }
+
+
 def show_entry(entry: Data, where: str) -> dict[str, JSON]:
     """The artifact that an entry is, without id and times.
 
@@ -135,7 +148,8 @@ def show_entry(entry: Data, where: str) -> dict[str, JSON]:
     for field, key in (("externalId", "external_id"), ("description", "description")):
         if key in entry:
             found[field] = entry[key]
-    free = {key: value for key, value in metadata.items() if key != OWN}
+    kept = kept_by_others(metadata)
+    free = {key: value for key, value in metadata.items() if key != OWN and key not in kept}
     if free:
         found["customProperties"] = write_properties(free)
     return {**found, **{k: v for k, v in own.items() if k not in {"updated", "object"}}}

@@ -13,7 +13,14 @@ from registry_tool.manifests.data import Data
 from registry_tool.manifests.problems import JSON
 from registry_tool.writer.branch_names import PROPOSALS
 
-__all__ = ["PROPOSAL", "read_properties", "without_proposal", "write_properties", "write_proposal"]
+__all__ = [
+    "PROPOSAL",
+    "is_typed",
+    "read_properties",
+    "without_proposal",
+    "write_properties",
+    "write_proposal",
+]
 
 PROPOSAL: Final = "registry_proposal"
 """The custom property with the branch of an object that is proposed, or of a proposed change of it; set by the server."""
@@ -40,6 +47,11 @@ def _value(given: Mapping[str, JSON]) -> JSON:
             return {_TYPE: kind, **rest}
 
 
+def is_typed(value: Data) -> bool:
+    """True for what a custom property of Kubeflow's own structured types is in free metadata."""
+    return value.get(_TYPE) in _BYTES
+
+
 def _property(value: JSON) -> dict[str, JSON]:
     """One value of free metadata; of a kind that Kubeflow does not know as the base64 of its JSON, as a struct is."""
     if isinstance(value, bool):
@@ -50,7 +62,7 @@ def _property(value: JSON) -> dict[str, JSON]:
         return {"metadataType": "MetadataDoubleValue", "double_value": value}
     if isinstance(value, str):
         return {"metadataType": "MetadataStringValue", "string_value": value}
-    if isinstance(value, dict) and value.get(_TYPE) in _BYTES:
+    if isinstance(value, dict) and is_typed(value):
         rest = {key: one for key, one in value.items() if key != _TYPE}
         return {"metadataType": value[_TYPE], **rest}
     encoded = base64.b64encode(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).decode()

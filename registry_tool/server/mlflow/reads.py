@@ -12,12 +12,12 @@ from registry_tool.integrations.mlflow_mapping import STAGES, parse_stage
 from registry_tool.live.records import ModelRecord, Record, VersionRecord
 from registry_tool.manifests.data import records, text
 from registry_tool.server.http.faces import JsonResponse, current_subject
-from registry_tool.server.http.kept_answers import MADE_FROM
+from registry_tool.server.http.kept_answers import follow_model
 from registry_tool.server.mlflow.errors import MlflowError, require
 from registry_tool.server.mlflow.lookup import Lookup
 from registry_tool.server.mlflow.queries import read_parameter, read_search, require_parameter
 from registry_tool.server.mlflow.render import Renderer, proxy_folder
-from registry_tool.server.mlflow.search import search_models, search_versions
+from registry_tool.server.mlflow.search import find_only_model, search_models, search_versions
 from registry_tool.server.service import Service
 
 __all__ = ["PROXY_PREFIX", "ModelReads", "check_stage"]
@@ -86,25 +86,22 @@ class ModelReads:
         """``GET registered-models/get``."""
         lookup, name = self.lookup(request), read_parameter(request, "name")
         model = lookup.model(name)
-        request.scope["state"][MADE_FROM] = (model, *self.renderer.latest(lookup, model))
+        follow_model(request, model)
         return self.answer_model(lookup, model)
 
     async def get_version(self, request: Request) -> Response:
         """``GET model-versions/get``."""
         lookup, name = self.lookup(request), require_parameter(request, "name")
         found = lookup.version(name, require_parameter(request, "version"))
-        return self._answer_one(request, lookup, found)
-
-    def _answer_one(self, request: Request, lookup: Lookup, version: VersionRecord) -> Response:
-        model = lookup.snapshot.model_with(version)
-        request.scope["state"][MADE_FROM] = (model, version)
-        return self.answer_version(lookup, version)
+        follow_model(request, lookup.snapshot.model_with(found))
+        return self.answer_version(lookup, found)
 
     async def get_by_alias(self, request: Request) -> Response:
         """``GET registered-models/alias``."""
         lookup, name = self.lookup(request), require_parameter(request, "name")
         found = lookup.version_with_alias(name, require_parameter(request, "alias"))
-        return self._answer_one(request, lookup, found)
+        follow_model(request, lookup.snapshot.model_with(found))
+        return self.answer_version(lookup, found)
 
     async def get_latest(self, request: Request) -> Response:
         """``GET|POST registered-models/get-latest-versions``."""
@@ -117,6 +114,7 @@ class ModelReads:
             else await bodies.read_body(request, bodies.LatestBody)
         )
         model = lookup.model(require(body.name, "name"))
+        follow_model(request, model)
         wanted = {check_stage(stage) for stage in body.stages} or {*STAGES}
         latest = [
             version
@@ -128,14 +126,20 @@ class ModelReads:
     async def search_models(self, request: Request) -> Response:
         """``GET registered-models/search``."""
         lookup = self.lookup(request)
-        page = search_models(lookup, read_search(request))
+        query = read_search(request)
+        page = search_models(lookup, query)
+        if (model := find_only_model(lookup, query.filter, "model")) is not None:
+            follow_model(request, model)
         found = (self._render(lookup, record) for record in page.records)
         return _list(found, b"registered_models", page.next_token)
 
     async def search_versions(self, request: Request) -> Response:
         """``GET model-versions/search``."""
         lookup = self.lookup(request)
-        page = search_versions(lookup, read_search(request))
+        query = read_search(request)
+        page = search_versions(lookup, query)
+        if (model := find_only_model(lookup, query.filter, "version")) is not None:
+            follow_model(request, model)
         found = (self._render(lookup, record) for record in page.records)
         return _list(found, b"model_versions", page.next_token)
 
@@ -148,6 +152,7 @@ class ModelReads:
         """``GET model-versions/get-download-uri``."""
         lookup, name = self.lookup(request), require_parameter(request, "name")
         found = lookup.version(name, require_parameter(request, "version"))
+        follow_model(request, lookup.snapshot.model_with(found))
         return JsonResponse({"artifact_uri": self._download_uri(lookup, found)})
 
     def _download_uri(self, lookup: Lookup, version: VersionRecord) -> str:

@@ -36,8 +36,8 @@ def build_face(service: Service) -> Face:
         stream_paths=(f"{PREFIX}/{UPLOADS}/",),
         late_imports=("registry_tool.server.mlsteam.routes",),
         instructions=(
-            "MLSTEAM_MODEL_SDK_API_ENDPOINT={url}",
-            f"MLSTEAM_MODEL_SDK_API_TOKEN={pack_token('TOKEN')}  # without tokens, any word in place of TOKEN",
-            "MLSTEAM_MODEL_SDK_DEFAULT_PROJECT_NAME=NAMESPACE",
+            # The SDK reads its environment only where it has a file of settings; this command writes it.
+            f"mlsteam-model-cli init --api_endpoint {{url}} --api_token {pack_token('TOKEN')} \\",
+            "  --default_project_type name --default_project_val NAMESPACE  # without tokens, any word in place of TOKEN",
         ),
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.live.ids import number_namespace
 from registry_tool.live.records import ModelRecord, VersionRecord
+from registry_tool.live.times import claimed_time
 from registry_tool.manifests.data import Data, member, records, text, whole
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.truefoundry.manifest import (
@@ -49,9 +51,6 @@ VERSION_TOUCHED: Final = ("record", "metadata", "wire", "status", "title", "alia
 _LONGEST_DESCRIPTION: Final = 512
 _MOST_METRICS: Final = 1000
 _TYPES: Final = {"user": "user", "team": "team", "service": "serviceaccount"}
-_STORED: Final = (
-    "s3://registry.invalid"  # no such host: https://www.rfc-editor.org/rfc/rfc2606#section-2
-)
 _CUT: Final = "…"
 
 _DOWNLOAD: Final = """\
@@ -152,15 +151,24 @@ def render_manifest(lookup: Lookup, version: VersionRecord) -> dict[str, JSON]:
     return {**member(wire, "extra"), **{k: v for k, v in found.items() if v is not None}}
 
 
-def _metrics(lookup: Lookup, version: VersionRecord) -> list[JSON]:
-    entries = [*records(version.data, "metrics")]
+def _timed_metrics(lookup: Lookup, version: VersionRecord) -> Iterator[tuple[Data, int]]:
+    """The metrics of a version's record, evidence and run, each with the time that it has if it gives none."""
+    created = lookup.snapshot.created(version)
+    for entry in records(version.data, "metrics"):
+        yield entry, created
     for evidence in version.evidence().values():
-        entries += records(evidence, "metrics")
+        for entry in records(evidence, "metrics"):
+            yield entry, claimed_time(text(evidence, "at")) or created
+    for entry in list_metrics_of_version(lookup, version):
+        yield entry, created
+
+
+def _metrics(lookup: Lookup, version: VersionRecord) -> list[JSON]:
     found: list[JSON] = []
-    for entry in (*entries, *list_metrics_of_version(lookup, version)):
+    for entry, given in _timed_metrics(lookup, version):
         value = entry.get("value")
         if isinstance(value, int | float) and not isinstance(value, bool):
-            step, timestamp = whole(entry, "step"), whole(entry, "timestamp")
+            timestamp, step = whole(entry, "timestamp") or given, whole(entry, "step")
             found.append(
                 {"key": text(entry, "key"), "value": value, "timestamp": timestamp, "step": step}
             )

@@ -48,5 +48,3 @@ def build_face(service: Service, ref: str = "") -> Face:
         render_error=render_failure,
         media_types=frozenset({"application/x-www-form-urlencoded"}),
     )
-
-

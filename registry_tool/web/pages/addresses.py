@@ -5,8 +5,6 @@ Names of models and versions begin with a letter or a digit, so ``-`` is a place
 
 from __future__ import annotations
 
-import posixpath
-from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -85,9 +83,14 @@ def absolute(target: str) -> str:
     return "/" + quote(target.removesuffix("index.html"), safe="/+")
 
 
-@lru_cache(maxsize=1 << 15)
 def relative(here: str, target: str) -> str:
     """The address of a page as seen from another one; both are paths from the root of the site."""
     path, mark, fragment = target.partition("#")
-    found = posixpath.relpath(path, posixpath.dirname(here) or ".")
+    folders, parts = here.split("/")[:-1], path.split("/")
+    shared = 0
+    for one, other in zip(folders, parts[:-1], strict=False):
+        if one != other:
+            break
+        shared += 1
+    found = "../" * (len(folders) - shared) + "/".join(parts[shared:])
     return quote(found, safe="/+") + (f"#{quote(fragment)}" if mark else "")

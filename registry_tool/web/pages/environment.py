@@ -11,7 +11,7 @@ from registry_tool.api.promotion import GateResult
 from registry_tool.catalog.describe import sentence
 from registry_tool.installation import package_of_extra
 from registry_tool.paths import resource
-from registry_tool.web.pages import addresses, words
+from registry_tool.web.pages import addresses, marks, words
 from registry_tool.web.pages.files import Page, SiteFile
 from registry_tool.web.pages.kinds import PAGE_KINDS
 from registry_tool.web.views.plain import write_json
@@ -69,7 +69,7 @@ class Templates:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        made.filters.update(words.FILTERS)
+        made.filters.update({**words.FILTERS, **marks.FILTERS})
         made.tests.update(passing=_is_passing, failing=_is_failing, waiting=_is_waiting)
         made.globals.update(
             policy=POLICY,
@@ -79,6 +79,7 @@ class Templates:
             lineage_page=addresses.lineage_page,
             list_page=addresses.list_page,
             namespace_page=addresses.namespace_page,
+            data_page=addresses.data_page,
             timeline_page=addresses.timeline_page,
             length=words.length_words,
             sentence=sentence,
@@ -124,7 +125,6 @@ class Templates:
         Raises:
             MissingPackageError: Jinja2 is not installed.
         """
-
         html = self.render_html(PAGE_KINDS[kind].template, path, view=view, **values)
         return Page(path, html, write_json(view, schema=f"pages/{kind}/v1"))
 

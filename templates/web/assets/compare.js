@@ -21,6 +21,14 @@
     return answer.ok ? answer.json() : null;
   };
 
+  // The values of a version by group and name, out of those of fifty versions.
+  function spread({ shapes, values }, version) {
+    const groups = {};
+    const [shape, ...found] = values[version] || [];
+    (shapes[shape] || []).forEach(([group, name], n) => { (groups[group] ??= Object.create(null))[name] = found[n]; });
+    return groups;
+  }
+
   async function find(reference) {
     const match = /^(?:([^/@]+)\/)?([^/@]+)@([^/@]+)$/.exec(reference);
     if (!match) throw new Error(`${reference} is not a reference: write NAMESPACE/MODEL@VERSION`);
@@ -33,7 +41,7 @@
     const page = model.pages.findIndex(one => one.includes(version)) + 1;
     const own = page ? await read(`${folder}/${segment(version)}/index.json`) : null;
     const older = page && !own ? await read(`${folder}/-/versions/${page}/index.json`) : null;
-    const values = own ? own.compared : older && older.compared[version];
+    const values = own ? own.compared : older && spread(older.compared, version);
     if (!values || !Object.keys(values).length) throw new Error(`${model.model} has no version ${match[3]} that can be read`);
     return { name: `${model.model}@${version}`, values, better: own ? own.better : {} };
   }
@@ -48,6 +56,7 @@
   function words(group, value) {
     if (value === undefined || value === null) return '';
     if (group === 'labels') return 'yes';
+    if (typeof value === 'string') return value.replace(/\b([0-9a-f]{12})[0-9a-f]{20,}\b/g, '$1…');
     if (typeof value === 'number') return String(Number(value.toPrecision(6)));
     if (group === 'artifacts' && typeof value === 'object')
       return value.uri || `${Number.isFinite(value.size) ? size(value.size) : '?'} ${(value.sha256 || '').slice(0, 12)}`;
@@ -125,9 +134,8 @@
     }
     shown.append(top, body);
     box.append(shown);
-    section.append(head);
-    if (body.children.length) section.append(box);
-    return section;
+    section.append(head, box);
+    return body.children.length ? section : null;
   }
 
   async function run() {
@@ -136,10 +144,13 @@
     const sides = await Promise.all(asked.map(find));
     document.title = `Compare ${sides.map(side => side.name).join(', ')}`;
     if (sides.every(side => same(side.values, sides[0].values))) result.append(make('p', 'box pad soft', 'No differences.'));
+    const equal = [];
     for (const group of result.dataset.groups.split(',')) {
       const found = table(group, sides);
       if (found) result.append(found);
+      else if (sides[0].values[group] && Object.keys(sides[0].values[group]).length) equal.push(group);
     }
+    if (equal.length && result.children.length) result.append(make('p', 'small soft', `The same in all: ${equal.join(', ')}.`));
   }
   run().catch(error => {
     trouble.textContent = error.message;

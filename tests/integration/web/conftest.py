@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.browser import ChromiumProcess, run_chromium
+from support.built_pages import build_pages
+from support.illustrated_registry import build_illustrated_registry
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[ChromiumProcess]:
     with run_chromium() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def illustrated_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of the illustrated registry."""
+    top = tmp_path_factory.mktemp("illustrated")
+    build_pages(build_illustrated_registry(top / "registry"), top / "pages", check=True)
+    return top / "pages"

@@ -51,7 +51,7 @@ def test_a_schema_that_differs_is_named(
 
 
 def test_the_data_of_every_page_matches_its_schema(pages: Path) -> None:
-    seen = set()
+    seen: set[str] = set()
     for page in list_pages(pages):
         data = read_data(page)
         kind = str(data["schema"]).split("/")[1]

@@ -1,4 +1,4 @@
-"""Evaluates a version of a model through Kolena's client, or reads models as it shows them."""
+"""Creates a model through Kolena's client, evaluates a version of one, or reads models as it shows them."""
 
 import json
 import logging
@@ -74,6 +74,9 @@ def judge(samples, truths, guesses, cases):
     )
 
 
+if "write" in given:
+    fields = given["write"]
+    Model(fields["name"], metadata=fields["metadata"], tags=set(fields["tags"]))
 if "evaluate" in given:
     texts = [("bonjour", "fr"), ("guten Tag", "de"), ("good day", "en"), ("hola", "es")]
     samples = [(Sentence(text=text), Language(code=code)) for text, code in texts]
@@ -88,5 +91,6 @@ for name in given["read"]:
     except Exception as exc:
         found[name] = {"error": f"{type(exc).__name__}: {exc}"}
         continue
-    found[name] = {"model": {"name": model.name, "metadata": model.metadata, "id": model._id}}
+    shown = {"name": model.name, "metadata": model.metadata, "tags": sorted(model.tags)}
+    found[name] = {"version": {**shown, "id": model._id, "workflow": model.workflow.name}}
 print(json.dumps({"found": found}), file=printed, flush=True)

@@ -20,9 +20,11 @@ for name in given["read"]:
     version = min(registry.get_model_versions(name), key=lambda one: int(one.id))
     shown = version.name
     artifact = registry.get_model_artifact(name, shown)
+    others = registry.async_runner(registry._api.get_model_version_artifacts(version.id))
     found[name] = {
         "model": model.model_dump(mode="json"),
         "version": version.model_dump(mode="json"),
+        "metrics": {one.name: one.value for one in others if hasattr(one, "value")},
         "artifact": None if artifact is None else artifact.model_dump(mode="json"),
     }
 names = sorted(one.name for one in registry.get_registered_models())

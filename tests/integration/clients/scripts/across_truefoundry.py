@@ -11,7 +11,7 @@ given = json.load(sys.stdin)["given"]
 client = sdk.TrueFoundry(base_url=given["url"], api_key="tfy_local")
 if "write" in given:
     manifest = sdk.ModelManifest.model_validate(given["write"])
-    client.model_versions.create_or_update(manifest=manifest)
+    client.models.create_or_update(manifest=manifest)
 if "tag" in given:
     name, tag = given["tag"]
     version = next(iter(client.model_versions.list(name=name)))
@@ -24,10 +24,11 @@ def plain(value):
 
 found, names = {}, []
 for model in client.models.list(limit=100):
-    names.append(model.manifest.name if hasattr(model, "manifest") else model.name)
-    if names[-1] not in given["read"]:
-        continue
-    versions = list(client.model_versions.list(fqn=None, model_id=model.id, limit=100))
-    version = min(versions, key=lambda one: one.manifest.version)
-    found[names[-1]] = {"model": plain(model), "version": plain(version)}
+    repo = model.fqn.split("/")[1]
+    name = model.name if repo == "default" else f"{repo}/{model.name}"
+    names.append(name)
+    if name in given["read"]:
+        versions = list(client.model_versions.list(model_id=model.id, limit=100))
+        version = min(versions, key=lambda one: one.manifest.version)
+        found[name] = {"repo": repo, "model": plain(model), "version": plain(version)}
 print(json.dumps({"found": found, "names": sorted(names)}, default=str))

@@ -26,8 +26,10 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUi]:
 def _commit_form(page: Page) -> None:
     """From a form by its review to the page of the commit."""
     page.get_by_role("button", name="Review the change").click()
+    write = page.get_by_role("button", name="Commit to main")
+    expect(write).to_be_visible()
     assert audit_page(page) == []
-    page.get_by_role("button", name="Commit to main").click()
+    write.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Committed")
     assert audit_page(page) == []
 
@@ -97,21 +99,21 @@ def test_alias_tag_and_removal(chromium: ChromiumProcess, ui: RunningUi, tmp_pat
         page = visit.page
         page.goto(f"{ui.url}{_LANG_ID}/8/")
         page.get_by_role("link", name="Set alias").click()
-        page.get_by_label("Alias").fill("champion")
+        page.get_by_label("Alias", exact=True).fill("champion")
         _commit_form(page)
         page.goto(f"{ui.url}{_LANG_ID}/")
         page.get_by_role("link", name="Set alias").click()
-        page.get_by_label("Alias").fill("champion")
+        page.get_by_label("Alias", exact=True).fill("champion")
         page.get_by_label("Version", exact=True).select_option("7")
         page.get_by_label("Reason").fill("smaller")
         _commit_form(page)
         page.goto(f"{ui.url}{_LANG_ID}/7/")
         page.get_by_role("link", name="Tag", exact=True).click()
-        page.get_by_label("Tag").fill("summer")
+        page.get_by_label("Tag", exact=True).fill("summer")
         _commit_form(page)
         page.goto(f"{ui.url}{_LANG_ID}/")
         page.get_by_role("link", name="Remove alias").click()
-        page.get_by_label("Alias").select_option("champion")
+        page.get_by_label("Alias", exact=True).select_option("champion")
         _commit_form(page)
         assert visit.is_quiet, visit
     assert git(ui.folder, "log", "-4", "--format=%s").splitlines() == [
@@ -128,7 +130,7 @@ def test_roll_back(chromium: ChromiumProcess, ui: RunningUi, tmp_path: Path) -> 
         page = visit.page
         page.goto(f"{ui.url}{_LANG_ID}/")
         page.get_by_role("link", name="Roll back").click()
-        page.get_by_label("Alias").select_option("staging")
+        page.get_by_label("Alias", exact=True).select_option("staging")
         page.get_by_label("Reason").fill("wrong on short text")
         _commit_form(page)
         assert visit.is_quiet, visit

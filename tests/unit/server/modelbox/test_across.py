@@ -109,3 +109,23 @@ def test_modelbox_reads_what_others_wrote(
     made = wire.get("CreateModelVersion", model=models["plain"]["id"], version="first try")
     three = wire.items("ListModelVersions", "models", model=models["plain"]["id"])[-1]
     assert (three["id"], three["version"]) == (made["model_version"], "first try")
+
+
+def test_kubeflow_neither_shows_nor_changes_what_modelbox_keeps_for_itself(
+    wire: ModelBoxWire,
+) -> None:
+    model = wire.get("CreateModel", name="yolo")["id"]
+    file = {"path": "/data/Größe 1.pt", "checksum": "no-digest", "file_type": 1}
+    made = wire.get("CreateModelVersion", model=model, version="1", files=[file])["model_version"]
+    (before,) = wire.items("ListArtifacts", "files", parent_id=made)
+    found = ask(wire, "GET", f"{KUBEFLOW}registered_model?name=yolo")
+    version = ask(wire, "GET", f"{KUBEFLOW}model_version?name=1&parentResourceId={found['id']}")
+    place = f"{KUBEFLOW}model_artifact?name=yolo&parentResourceId={version['id']}"
+    artifact = ask(wire, "GET", place)
+    assert "customProperties" not in artifact
+    own: JSON = {"team": {"metadataType": "MetadataStringValue", "string_value": "vision"}}
+    changes: JSON = {"description": "Weights.", "customProperties": own}
+    changed = ask(wire, "PATCH", f"{KUBEFLOW}model_artifacts/{artifact['id']}", changes)
+    assert (changed["description"], changed["customProperties"]) == ("Weights.", own)
+    (after,) = wire.items("ListArtifacts", "files", parent_id=made)
+    assert {**after, "updated_at": before["updated_at"]} == before
