@@ -74,7 +74,7 @@ def test_edit_a_model_and_see_the_diff(chromium: ChromiumProcess, ui: RunningUi,
         page = visit.page
         page.goto(f"{ui.url}models/nlp/router/")
         page.get_by_role("link", name="Edit").click()
-        page.get_by_label("Title").fill("Router – “der schnelle” <b>")
+        page.get_by_label("Title").fill("Router, “der schnelle” <b>")
         page.get_by_label("Labels").fill("edge, fast")
         page.get_by_label("Metadata").fill('{"team": "speech", "limit": 0.25}')
         page.get_by_label("Model card").fill("# Router\n\nIt routes.\n")
@@ -88,7 +88,7 @@ def test_edit_a_model_and_see_the_diff(chromium: ChromiumProcess, ui: RunningUi,
         page.get_by_role("button", name="Commit to main").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Committed")
         page.get_by_role("link", name="To nlp/router").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("Router – “der schnelle” <b>")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Router, “der schnelle” <b>")
         assert visit.is_quiet, visit
     assert f"{_LANG_ID.replace('lang-id', 'router')}/model.yaml" in list_changed_files(ui.folder)
     check_fresh_clone(ui.folder, tmp_path / "fresh")
