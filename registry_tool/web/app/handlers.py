@@ -351,7 +351,7 @@ class AppHandlers:
             before = {one.name: one.value for one in fields(_open_target(registry, asked))}
         values, others = merge_values(sent.values, before, {one.name: one.value for one in now})
         trouble = Trouble(
-            "Another user committed a change first", error.message, (error.remedy,), (), tuple(commits)
+            "Another commit came first", error.message, (error.remedy,), (), tuple(commits)
         )  # fmt: skip
         return FormView(
             asked.act, asked.name, str(asked.reference), str(asked.model), asked.version,

@@ -228,7 +228,7 @@ def test_a_commit_of_another_user_loses_nothing(chromium: ChromiumProcess, ui: R
         commit(ui.folder, "External id of ranker")
         page.get_by_role("button", name="Review the change").click()
         alert = page.get_by_role("alert")
-        expect(alert).to_contain_text("Another user committed a change first")
+        expect(alert).to_contain_text("Another commit came first")
         expect(alert).to_contain_text("External id of ranker")
         expect(page.get_by_label("Description")).to_have_value("mine")
         assert audit_page(page) == []
