@@ -6,6 +6,7 @@ wrong and was rolled back, 14 waits in staging for its last gate.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Mapping
@@ -122,8 +123,8 @@ def _record(version: str, day: str, accuracy: float, latency: float, size: int) 
             "pip_packages": ["fasttext==0.9.3", f"numpy=={'1.26.3' if number < 14 else '2.1.0'}"],
         },
         "lineage": {
-            "datasets": [{"uri": f"s3://texts/sentences-{day[:7]}", "name": f"sentences-{day[:7]}", "digest": f"sha256:{number:064x}"}],
-            "code": {"repository": "https://git.example.org/speech/train", "commit": f"{number:040x}"},
+            "datasets": [{"uri": f"s3://texts/sentences-{day[:7]}", "name": f"sentences-{day[:7]}", "digest": f"sha256:{hashlib.sha256(day.encode()).hexdigest()}"}],
+            "code": {"repository": "https://git.example.org/speech/train", "commit": hashlib.sha1(day.encode(), usedforsecurity=False).hexdigest()},
         },
         "parameters": {"minn": 1 if number == 14 else 2, "maxn": 4, "dim": 14 if number == 14 else 16},
         "artifacts": [

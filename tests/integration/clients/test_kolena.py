@@ -198,7 +198,9 @@ def test_every_feature_of_the_client_up_to_a_gate(registry: Path, tmp_path: Path
 
 def read_blocks(language: str) -> list[str]:
     """The blocks of the page about this protocol, of one language."""
-    found = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    found = re.findall(
+        r"^```(\w+)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     return [body for name, body in found if name == language]
 
 
