@@ -180,8 +180,10 @@ class _Move:
         if spot.model is None:
             return
         working, model = self._version(spot.key, spot.model, spot.name), self._model(spot.model)
-        stage, reserved = working.stage, working.reserved
+        stage, reserved, was_broken = working.stage, working.reserved, working.is_broken
         standing = working.apply(group, self.position)
+        if working.is_broken != was_broken:
+            model.refresh()  # it lists this version, or does not
         birth = self.numbering.birth(spot.key)
         if birth is not None:
             working.born(birth)
@@ -286,9 +288,11 @@ class _Move:
             indexes=base.indexes.after(ids, records, changes),
             artifact_indexes=base.artifact_indexes.after(artifact_ids, artifact_objects, artifacts),
             naming=base.naming if self._keeps_naming(models) else object(),
+            marks=base.marks.after(dict.fromkeys(models, object())),
         )
 
     def _keeps_naming(self, models: Mapping[ModelName, ModelRecord | None]) -> bool:
+        """True where every name still leads to the same model; see ``Snapshot.naming``."""
         base = self.base
         if self.namespaces or (self.settings, self.serve) != (base.settings, base.serve):
             return False

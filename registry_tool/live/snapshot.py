@@ -78,8 +78,10 @@ class Snapshot:
         problems: By path, why a file on the branch is not served.
         indexes: See ``Indexes``.
         artifact_indexes: Those of the standalone artifacts.
-        naming: Another object after a change of what names lead to: a model that came, went, was renamed or hidden, namespaces
-            and settings. With the same one, an answer about records that are still the same ones is still right.
+        naming: Another object after a change of what names lead to: a model was added, removed, renamed, deleted or restored,
+            or a namespace, ``registry.yaml`` or ``serve.yaml`` changed.
+        marks: By model another object after each change of its files and those of its versions; none where nothing changed
+            since the snapshot was read. With the same ``naming`` and mark, what a name leads to in a model is the same.
     """
 
     line: Line = field(default_factory=Line)
@@ -96,6 +98,7 @@ class Snapshot:
     indexes: Indexes = field(default_factory=lambda: Indexes({}, Layers()))
     artifact_indexes: Indexes = field(default_factory=lambda: Indexes({}, Layers()))
     naming: object = field(default_factory=object)
+    marks: Layers[ModelName, object] = field(default_factory=Layers)
 
     def __repr__(self) -> str:
         return f"Snapshot({self.commit[:12]})"
@@ -237,12 +240,6 @@ class Snapshot:
         birth = self.ids.births.get(key)
         found = None if birth is None else self.records.get(birth.id)
         return found if isinstance(found, ObjectRecord) else None
-
-    def has(self, record: Record) -> bool:
-        """True where a record is the present one of its object."""
-        if isinstance(record, ModelRecord):
-            return self.models.get(record.name) is record
-        return self.records.get(record.id) is record
 
     # --- by id and by value
 

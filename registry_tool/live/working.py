@@ -148,6 +148,13 @@ class WorkingVersion:
         return bool(self.parts)
 
     @property
+    def is_broken(self) -> bool:
+        """True where a file that determines its state is missing or cannot be read."""
+        return not self.parts.get("version.yaml") or any(
+            self.parts.get(file) == b"" for file in _OF_STATE
+        )
+
+    @property
     def stage(self) -> str:
         """The stage in the wire data for MLflow."""
         wire = self.parts.get("wire.yaml", b"")
@@ -209,7 +216,7 @@ class WorkingVersion:
         aliases, tags = self._names(model)
         return VersionRecord(
             self.id, self.model if model is None else model.name, self.version, self.is_draft,
-            self._state(record), "" if model is None else model.titles.get(self.version, ""),
+            self._state(), "" if model is None else model.titles.get(self.version, ""),
             _external_id(record, files.get("wire.yaml", b"")), self._touches.touched(), record,
             files, _free(record, files.get("metadata.yaml", b"")), aliases, tags,
         )  # fmt: skip
@@ -223,9 +230,8 @@ class WorkingVersion:
             own.update(name for name in reserved if model.reserved.get(name) == self.version)
         return tuple(sorted(aliases)), tuple(sorted(tags))
 
-    def _state(self, record: bytes) -> str:
-        unread = any(self.parts.get(file) == b"" for file in _OF_STATE)
-        if not record or unread:
+    def _state(self) -> str:
+        if self.is_broken:
             return "broken"
         if "deletion.yaml" in self.parts:
             return "deleted"
@@ -283,6 +289,10 @@ class WorkingModel:
                     ids.insert(place, number)
                 else:
                     del ids[place]
+
+    def refresh(self) -> None:
+        """Make another record, although no file of the model changed."""
+        self._is_changed = True
 
     def version_changed(self, position: int, *, standing: bool, stage: bool) -> None:
         """Note that a version came, went or was given a state, or a stage."""

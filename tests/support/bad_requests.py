@@ -73,6 +73,10 @@ def _named(name: str) -> Callable[[WireColumn, Asking], Ask]:
     return lambda column, _: column.create({"name": name})
 
 
+def _long_name(column: WireColumn, _: Asking) -> Ask:
+    return column.create({"name": column.slug.ljust(300, "x")})
+
+
 def _body(body: bytes, **headers: str) -> Callable[[WireColumn, Asking], Ask]:
     return lambda column, _: column.create_raw(body, **headers)
 
@@ -124,8 +128,9 @@ _ROWS_OF_BODIES: Final = (
     BadRequest("an object for a name", _body(b'{"name": {"a": "b"}}'), _BAD),
     BadRequest("null for a name", _body(b'{"name": null}'), _UNPROCESSABLE),
     BadRequest("a number for a description", _body(_NAME + b', "description": 7}'), _BAD),
-    BadRequest(  # protobuf's JSON, which MLflow's server reads, passes over fields that it does not know
-        "an unknown field", _body(b'{"name": "unknown-field", "ext_id": 1}'), {"kubeflow": _BAD, "mlflow": _OK, "truefoundry": _BAD, "mlsteam": _BAD},
+    BadRequest(  # protobuf's JSON, which MLflow's server reads, passes over fields that it does not know; Kolena's does, too
+        "an unknown field", _body(b'{"name": "unknown-field", "ext_id": 1, "workflow": "w"}'),
+        {"kubeflow": _BAD, "mlflow": _OK, "truefoundry": _BAD, "mlsteam": _BAD, "kolena": _OK},
     ),
     BadRequest("a body of more than a mebibyte", _body(_NAME + b" " * (1 << 20) + b"}"), frozenset({413})),
     BadRequest("a gzip bomb", _body(gzip.compress(b" " * (64 << 20)), Content_Encoding="gzip"), frozenset({415})),
@@ -141,15 +146,15 @@ _ROWS_OF_NAMES: Final = (
     BadRequest("a null byte in a name", _named("a\0b"), _BAD),
     BadRequest("an empty name", _named(""), _UNPROCESSABLE),
     # MLflow's own bound is 256 where its database has one; our titles have 512.
-    BadRequest("a name of 300 characters", _named("x" * 300), {"kubeflow": _BAD, "mlflow": _OK, "truefoundry": _BAD, "mlsteam": _OK}),
+    BadRequest("a name of 300 characters", _long_name, {"kubeflow": _BAD, "mlflow": _OK, "truefoundry": _BAD, "mlsteam": _OK, "kolena": _OK}),
     BadRequest("a name of 600 characters", _named("x" * 600), _BAD),
     BadRequest("a name of a megabyte", _named("x" * 1_000_000), _BAD),
     BadRequest("a name that is written backwards", _named("a\u202eb"), _BAD),
     BadRequest("a name with an invisible character", _named("a\u200bb"), _BAD),
     BadRequest("a name of control characters", _named("a\x1b[31mb"), _BAD),
-    BadRequest("a taken name", _named("taken"), {"kubeflow": _CONFLICT, "mlflow": _BAD, "truefoundry": _OK, "mlsteam": _CONFLICT}),
-    BadRequest("a taken name in capitals", _named("TAKEN"), {"kubeflow": _CONFLICT, "mlflow": _CONFLICT | _BAD, "truefoundry": _CONFLICT | _BAD, "mlsteam": _CONFLICT}),
-    BadRequest("a taken name in other code points", _named("cafe\u0301"), {"kubeflow": _CONFLICT, "mlflow": _CONFLICT | _BAD, "truefoundry": _BAD, "mlsteam": _CONFLICT}),
+    BadRequest("a taken name", _named("taken"), {"kubeflow": _CONFLICT, "mlflow": _BAD, "truefoundry": _OK, "mlsteam": _CONFLICT, "kolena": _CONFLICT}),
+    BadRequest("a taken name in capitals", _named("TAKEN"), {"kubeflow": _CONFLICT, "mlflow": _CONFLICT | _BAD, "truefoundry": _CONFLICT | _BAD, "mlsteam": _CONFLICT, "kolena": _CONFLICT}),
+    BadRequest("a taken name in other code points", _named("cafe\u0301"), {"kubeflow": _CONFLICT, "mlflow": _CONFLICT | _BAD, "truefoundry": _BAD, "mlsteam": _CONFLICT, "kolena": _CONFLICT}),
     BadRequest("an unknown name with a null byte", lambda column, _: column.read("a\0b"), _MISSING),
     BadRequest("an unknown name that is a path", lambda column, _: column.read("../../registry"), _MISSING),
     BadRequest("an unknown name of 300 characters", lambda column, _: column.read("y" * 300), _MISSING),

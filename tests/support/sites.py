@@ -10,7 +10,7 @@ from pathlib import Path
 
 from support.manifests import alias_yaml, model_files, namespace_yaml, registry_yaml, small_registry
 
-__all__ = ["hidden_folder", "many_models", "read_site", "start_build"]
+__all__ = ["hidden_folder", "many_models", "read_site", "run_build", "start_build"]
 
 
 def read_site(folder: Path) -> dict[str, bytes]:
@@ -47,3 +47,12 @@ def start_build(
         cwd=registry, env={**os.environ, **(env or {})}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
+
+
+def run_build(
+    registry: Path, target: Path, *words: str, env: Mapping[str, str] | None = None
+) -> None:
+    """Run ``registry site build`` as a process of its own; it must succeed and report nothing."""
+    started = start_build(registry, target, *words, env=env)
+    _, err = started.communicate()
+    assert (started.returncode, err) == (0, "")

@@ -30,7 +30,7 @@ class WireColumn:
         api: As in ``--api``; rows say what they expect of each.
         create: Creates a model, from its fields.
         read: Reads a model by name.
-        by_id: Reads what a client numbers: a model, or a version of the model ``taken``.
+        by_id: Reads what a client numbers: a model, a test case, or a version of the model ``café``, which has none.
         listing: Lists models, with parameters.
         is_error: True for an answer in the form of the protocol's errors.
         page_size: The parameter of that name; empty where lists have no pages.
@@ -108,7 +108,7 @@ _MLFLOW_COLUMN: Final = WireColumn(
     create=lambda fields: Ask("POST", f"{_MLFLOW}/registered-models/create", _encode(fields)),
     read=lambda name: Ask("GET", f"{_MLFLOW}/registered-models/get{_query({'name': name})}"),
     by_id=lambda number: Ask(
-        "GET", f"{_MLFLOW}/model-versions/get{_query({'name': 'taken', 'version': number})}"
+        "GET", f"{_MLFLOW}/model-versions/get{_query({'name': 'café', 'version': number})}"
     ),
     listing=lambda given: Ask("GET", f"{_MLFLOW}/registered-models/search{_query(given)}"),
     page_size="max_results", page_token="page_token", filter="filter", next_token="next_page_token",
@@ -160,6 +160,31 @@ _MLSTEAM_COLUMN: Final = WireColumn(
     ),
 )  # fmt: skip
 
+_KOLENA: Final = "/v1/generic"
+
+
+def _kolena_samples(number: str) -> Ask:
+    """The samples of a test case; what is no number of JSON is sent as a text."""
+    try:
+        json.loads(number)
+    except ValueError:
+        number = json.dumps(number)
+    body = f'{{"test_case_id": {number}, "batch_size": 10}}'
+    return Ask("PUT", f"{_KOLENA}/test-case/load-test-samples", body.encode())
+
+
+_KOLENA_COLUMN: Final = WireColumn(
+    name="kolena v1",
+    api="kolena",
+    create=lambda fields: Ask("POST", f"{_KOLENA}/model/create", _encode({"metadata": {}, "workflow": "w", **fields})),
+    read=lambda name: Ask("PUT", f"{_KOLENA}/model/load", _encode({"name": name})),
+    by_id=_kolena_samples,
+    listing=lambda given: Ask("PUT", f"{_KOLENA}/model/load-all", _encode({"workflow": "w", **given})),
+    is_error=lambda answer: answer.data.keys() == {"detail"} and bool(answer.data["detail"]),
+    also_bad=frozenset({422}),
+    also_missing=frozenset({422}),
+)  # fmt: skip
+
 COLUMNS: Final[tuple[WireColumn, ...]] = (
-    _kubeflow("v1alpha3"), _kubeflow("v1"), _MLFLOW_COLUMN, _TRUEFOUNDRY_COLUMN, _MLSTEAM_COLUMN,
+    _kubeflow("v1alpha3"), _kubeflow("v1"), _MLFLOW_COLUMN, _TRUEFOUNDRY_COLUMN, _MLSTEAM_COLUMN, _KOLENA_COLUMN,
 )  # fmt: skip

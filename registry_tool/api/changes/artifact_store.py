@@ -351,8 +351,12 @@ class ArtifactStore:
             )  # fmt: skip
         return self._describe(ingested, called, name, role, allow)
 
-    def store_file(self, stream: ByteReader) -> Digest:
+    def store_file(self, stream: ByteReader, *, expected: int = 0) -> Digest:
         """Read and digest one file into the cache, and upload it; no manifest names it yet.
+
+        Args:
+            stream: The file.
+            expected: About how many bytes it has, where that is known.
 
         Raises:
             NoRemoteError: No remote is configured.
@@ -362,7 +366,7 @@ class ArtifactStore:
 
         self._check_plain()
         remote = self.remote
-        kept = self.cache.add_stream(stream, check=lambda _: None)
+        kept = self.cache.add_stream(stream, check=lambda _: None, expected=expected)
         send([(kept.digest.md5, kept.path)], remote)
         return kept.digest
 

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from registry_tool.errors import NotFoundError, OperationalError, UsageError
 from registry_tool.paths import state_folder
-from registry_tool.server.files.receiving import DigestedBytes, receive_body
+from registry_tool.server.files.receiving import DigestedBytes, ReceivedBytes, receive_body
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -58,9 +58,16 @@ class _Joined:
         self._file.close()
 
 
-def _check(path: Path, check: Callable[[IO[bytes]], None]) -> None:
-    with path.open("rb") as file:
-        check(file)
+@contextmanager
+def _writing(place: Path) -> Iterator[Path]:
+    """The path of a new file in a folder; the block gives it its name, or it is deleted."""
+    waiting = place / f".{secrets.token_hex(4)}"
+    try:
+        yield waiting
+    except OSError as exc:
+        raise OperationalError(f"cannot write {place}: {exc.strerror}") from exc
+    finally:
+        waiting.unlink(missing_ok=True)
 
 
 def _sync(file: IO[bytes]) -> None:
@@ -100,18 +107,8 @@ class PartStore:
             raise NotFoundError("this upload was completed or has expired; begin it again")
         return found
 
-    async def receive(
-        self, request: Request, name: str, number: int, *, most: int | None = None,
-        check: Callable[[IO[bytes]], None] | None = None,
-    ) -> str:  # fmt: skip
+    async def receive(self, request: Request, name: str, number: int) -> str:
         """Keep one part, which replaces an earlier one of its number; its MD5 in hexadecimal.
-
-        Args:
-            request: Its body is the part.
-            name: The upload.
-            number: The number of the part.
-            most: The maximum number of bytes; None where the request is limited elsewhere.
-            check: Refuses a part by its content: it is not kept where this raises. Called in a thread.
 
         Raises:
             NotFoundError: The upload does not exist.
@@ -119,22 +116,41 @@ class PartStore:
             OperationalError: The disk is full.
         """
         place = self._place(name)
-        waiting = place / f".{secrets.token_hex(4)}"
-        try:
-            with DigestedBytes(waiting.open("xb"), most=most) as received:
+        with _writing(place) as waiting:
+            with DigestedBytes(waiting.open("xb")) as received:
                 await receive_body(request, received)
                 await asyncio.to_thread(_sync, received.file)
-            if check is not None:
-                await asyncio.to_thread(_check, waiting, check)
             waiting.replace(place / f"{number}-{received.md5}")
-        except OSError as exc:
-            raise OperationalError(f"cannot write {place}: {exc.strerror}") from exc
-        finally:
-            waiting.unlink(missing_ok=True)
         return received.md5
 
+    async def keep(
+        self, request: Request, name: str, number: int, *, most: int, check: Callable[[Path], None]
+    ) -> None:  # fmt: skip
+        """Keep a part that is a file of its own; ``paths`` lists it.
+
+        Args:
+            request: Its body is the part.
+            name: The upload.
+            number: The number of the part, which no other part of the upload has.
+            most: The maximum number of bytes.
+            check: Refuses a part by its content: it is not kept where this raises. Called in a thread.
+
+        Raises:
+            NotFoundError: The upload does not exist.
+            UploadCutError: Not all bytes came.
+            BodyTooLargeError: There are more bytes than are allowed.
+            OperationalError: The disk is full.
+        """
+        place = self._place(name)
+        with _writing(place) as waiting:
+            with ReceivedBytes(waiting.open("xb"), most=most) as received:
+                await receive_body(request, received)
+                await asyncio.to_thread(_sync, received.file)
+            await asyncio.to_thread(check, waiting)
+            waiting.replace(place / f"{number}-")
+
     def paths(self, name: str) -> list[Path]:
-        """The parts of an upload by their numbers, for an upload whose parts are files of their own.
+        """The parts of an upload that ``keep`` has kept, by their numbers.
 
         Raises:
             NotFoundError: The upload does not exist.

@@ -58,9 +58,9 @@ class _KeptFirst:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         subject = scope["state"].get("subject") if scope["type"] == "http" else None
         if subject is not None:
-            snapshot = self._service.snapshot_for(subject)
-            is_published = snapshot is self._service.snapshot
-            kept = self._service.answers.find(scope, subject, snapshot, is_published=is_published)
+            service = self._service
+            snapshot = service.snapshot_for(subject)
+            kept = service.answers.find(scope, subject, snapshot, service.snapshot)
             if kept is not None:
                 await kept.send(scope, send)
                 return
@@ -112,7 +112,7 @@ def _make_lifespan(
 
 def open_feed(service: Service) -> EventFeed:
     """The events of the branch that a service serves."""
-    return EventFeed(service.events_between, lambda: service.snapshot.commit)
+    return EventFeed(service.events_between, lambda: service.snapshot.commit, service.find_step)
 
 
 def build_app(

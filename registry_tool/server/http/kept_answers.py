@@ -1,37 +1,55 @@
-"""Answers that are kept until the registry changes.
+"""Answers that are kept until they may be other ones.
 
 What a read answers follows from its URL, who asks and the state of the registry, which is what its ETag says. So the same
 question to the same state has the same answer, which is sent without being made again: clients ask for one alias, or for
-the first page of a list, again and again. An answer about one model or version is kept for longer: while others write to other
-models, what it was made from is the same.
+the first page of a list, again and again.
+
+An answer about one model lasts longer than a state. It follows from what the names in its URL lead to and from the files of
+that model, so it is the same while others write to other models; ``Snapshot.naming`` and ``Snapshot.marks`` say so. It keeps
+its ETag, which is that of the state it was made from: at this URL, that tag never names another answer.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
+    from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import Scope, Send
 
     from registry_tool.access.subjects import Subject
-    from registry_tool.live.records import Record
+    from registry_tool.live.records import ModelRecord
     from registry_tool.live.snapshot import Snapshot
+    from registry_tool.names import ModelName
 
-__all__ = ["MADE_FROM", "KeptAnswer", "KeptAnswers"]
-
-MADE_FROM: Final = "made_from"
-"""In the state of a request: the records that its answer follows from; see ``KeptAnswers.keep``."""
+__all__ = ["KeptAnswer", "KeptAnswers", "find_subject_model", "follow_model"]
 
 _MOST_BYTES: Final = 32 << 20
 _LARGEST: Final = 1 << 20
-_MOST_LASTING: Final = 8 << 20  # of the bytes that answers about single records may take
-_OVERHEAD: Final = 1500  # of one answer without its body, about
+_LARGEST_LASTING: Final = 16 << 10  # a few lists must not take the room of thousands of models
+_OVERHEAD: Final = 700  # of one answer without its body, about
 _OF_BODY: Final = frozenset({b"content-length", b"content-type"})
 _NOTHING: Final[dict[str, object]] = {"type": "http.response.body", "body": b""}
+_FOLLOWED: Final = "followed_model"
+
+_Header = tuple[bytes, bytes]
+_Url = tuple[str, bytes]
+
+
+def follow_model(request: Request, model: ModelRecord) -> None:
+    """Say that the answer to a request follows from the names in its URL and from the files of one model alone."""
+    request.scope["state"][_FOLLOWED] = model.name
+
+
+def find_subject_model(scope: Scope) -> ModelName | None:
+    """What ``follow_model`` said of a request; None where its answer may follow from anything."""
+    found: ModelName | None = scope["state"].get(_FOLLOWED)
+    return found
 
 
 class KeptAnswer(NamedTuple):
@@ -39,42 +57,41 @@ class KeptAnswer(NamedTuple):
 
     Attributes:
         etag: Its tag.
-        head: The message that begins it.
-        body: The message with its body.
-        unchanged: The message that begins the answer to a client that has it.
+        headers: Its headers.
+        body: Its body.
     """
 
     etag: bytes
-    head: dict[str, object]
-    body: dict[str, object]
-    unchanged: dict[str, object]
+    headers: tuple[_Header, ...]
+    body: bytes
 
     async def send(self, scope: Scope, send: Send) -> None:
         """Send it, or say that the client has it."""
-        has_it = any(
-            name == b"if-none-match" and value == self.etag for name, value in scope["headers"]
-        )
-        await send(self.unchanged if has_it else self.head)
-        await send(_NOTHING if has_it else self.body)
-
-
-_Url = tuple[str, bytes]
+        for name, value in scope["headers"]:
+            if name == b"if-none-match" and value == self.etag:
+                headers = [pair for pair in self.headers if pair[0] not in _OF_BODY]
+                await send({"type": "http.response.start", "status": 304, "headers": headers})
+                await send(_NOTHING)
+                return
+        await send({"type": "http.response.start", "status": 200, "headers": [*self.headers]})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 class _Lasting(NamedTuple):
-    """An answer, and what it was made from."""
+    """An answer about one model, and what it is right for; see ``Snapshot``."""
 
+    model: ModelName
     naming: object
-    records: Sequence[Record]
+    mark: object
     answer: KeptAnswer
 
     def is_right(self, snapshot: Snapshot) -> bool:
-        return self.naming is snapshot.naming and all(map(snapshot.has, self.records))
+        return self.naming is snapshot.naming and self.mark is snapshot.marks.get(self.model)
 
 
 @dataclass(slots=True)
-class _Known:
-    """The answers to one subject, by path and query: those of one state, and those that may be right in later ones."""
+class _OfState:
+    """The answers to one subject in one state, by path and query."""
 
     snapshot: Snapshot
     published: Snapshot
@@ -85,20 +102,20 @@ class KeptAnswers:
     """Answers by subject and URL; for one thread, that of the event loop.
 
     Args:
-        most: The bytes that they may take; when there are more, all are forgotten.
+        most: The bytes that they may take. When there are more, those of a state are forgotten, then all.
         largest: The bytes of the largest body that is kept.
     """
 
     def __init__(self, most: int = _MOST_BYTES, largest: int = _LARGEST) -> None:
         self._most = most
         self._largest = largest
-        self._size = 0
-        self._by_subject: dict[Subject, _Known] = {}
+        self._of_state: dict[Subject, _OfState] = {}
         self._lasting: dict[Subject, dict[_Url, _Lasting]] = {}
+        self._size = 0
         self._lasting_size = 0
 
     def find(
-        self, scope: Scope, subject: Subject, snapshot: Snapshot, *, is_published: bool = True
+        self, scope: Scope, subject: Subject, snapshot: Snapshot, published: Snapshot
     ) -> KeptAnswer | None:
         """The answer to a request; None where it has to be made.
 
@@ -106,14 +123,16 @@ class KeptAnswers:
             scope: The request.
             subject: Who makes it.
             snapshot: The state that the subject sees now.
-            is_published: False where that has proposals of the subject.
+            published: The published state, without what subjects have proposed.
         """
         if scope["method"] != "GET":
             return None
-        url, kept = (scope["path"], scope["query_string"]), self._by_subject.get(subject)
+        url, kept = (scope["path"], scope["query_string"]), self._of_state.get(subject)
         if kept is not None and kept.snapshot is snapshot and url in kept.answers:
             return kept.answers[url]
-        lasting = self._lasting.get(subject, {}).get(url) if is_published else None
+        if snapshot is not published or subject not in self._lasting:
+            return None
+        lasting = self._lasting[subject].get(url)
         return lasting.answer if lasting is not None and lasting.is_right(snapshot) else None
 
     def keep(
@@ -124,7 +143,7 @@ class KeptAnswers:
         answer: Response,
         *,
         published: Snapshot,
-        records: Sequence[Record] = (),
+        model: ModelName | None = None,
     ) -> None:
         """Keep an answer that has an ETag, if it is one to a plain GET, successful and not too large.
 
@@ -133,53 +152,72 @@ class KeptAnswers:
             subject: Who made it.
             snapshot: The state that it was answered from.
             answer: The answer; it must follow from the URL, the subject and the state alone.
-            published: The published state, without what subjects have proposed.
-            records: A model, and what else of it the answer was made from, if it follows from these and from what the names in
-                the URL lead to; none where it may follow from anything.
+            published: The published state now, without what subjects have proposed.
+            model: The model that it is about; see ``follow_model``.
         """
         etag = answer.headers.get("etag", "").encode("latin-1")
-        size = len(answer.body) + len(scope["query_string"]) + _OVERHEAD
         if scope["method"] != "GET" or answer.status_code != 200 or not etag:  # noqa: PLR2004 (OK)
             return
-        if size > self._largest:
+        if len(answer.body) > self._largest:
             return
-        if records and snapshot is published:
-            self._keep_lasting(scope, subject, _Lasting(snapshot.naming, records, _read_answer(etag, answer)), size)  # fmt: skip
+        url = (sys.intern(scope["path"]), scope["query_string"])
+        kept = _read_answer(etag, answer)
+        if model is not None and snapshot is published and len(kept.body) <= _LARGEST_LASTING:
+            mark = snapshot.marks.get(model)
+            self._keep_lasting(subject, url, _Lasting(model, snapshot.naming, mark, kept))
+        else:
+            self._keep_of_state(subject, url, kept, snapshot, published)
+
+    def _keep_of_state(
+        self, subject: Subject, url: _Url, kept: KeptAnswer, snapshot: Snapshot, published: Snapshot
+    ) -> None:
+        size = _measure(url, kept)
+        if not self._make_room(size):
             return
-        if self._size + size > self._most:
-            self._by_subject.clear()
-            self._size = 0
-        kept = self._by_subject.get(subject)
-        if kept is None or kept.snapshot is not snapshot:
-            self._forget_others(published)
-            kept = self._by_subject[subject] = _Known(snapshot, published)
-        kept.answers[scope["path"], scope["query_string"]] = _read_answer(etag, answer)
+        known = self._of_state.get(subject)
+        if known is None or known.snapshot is not snapshot:
+            self._forget_former_states(published)
+            known = self._of_state[subject] = _OfState(snapshot, published)
+        known.answers[url] = kept
         self._size += size
 
-    def _keep_lasting(self, scope: Scope, subject: Subject, lasting: _Lasting, size: int) -> None:
-        if self._lasting_size + size > min(_MOST_LASTING, self._most):
+    def _keep_lasting(self, subject: Subject, url: _Url, lasting: _Lasting) -> None:
+        known = self._lasting.get(subject, {})
+        if (former := known.pop(url, None)) is not None:
+            self._lasting_size -= _measure(url, former.answer)
+        size = _measure(url, lasting.answer)
+        if not self._make_room(size):
             self._lasting.clear()
             self._lasting_size = 0
-        self._lasting.setdefault(subject, {})[scope["path"], scope["query_string"]] = lasting
-        self._lasting_size += size  # also where it replaces one: then all are forgotten sooner
+        self._lasting.setdefault(subject, {})[url] = lasting
+        self._lasting_size += size
 
-    def _forget_others(self, published: Snapshot) -> None:
-        """Forget the answers from former states."""
-        if any(kept.published is not published for kept in self._by_subject.values()):
-            self._by_subject.clear()
+    def _make_room(self, size: int) -> bool:
+        """Forget answers of states where there is no room for another one; True where there is room then."""
+        if self._size + self._lasting_size + size > self._most:
+            self._of_state.clear()
             self._size = 0
+        return self._lasting_size + size <= self._most
+
+    def _forget_former_states(self, published: Snapshot) -> None:
+        if any(kept.published is not published for kept in self._of_state.values()):
+            self._of_state.clear()
+            self._size = 0
+
+
+def _measure(url: _Url, kept: KeptAnswer) -> int:
+    """The bytes that an answer takes, about."""
+    return len(kept.body) + len(url[1]) + _OVERHEAD
+
+
+@lru_cache(maxsize=1024)
+def _share(header: _Header) -> _Header:
+    """One object for a header that many answers have: all of a state have one ETag."""
+    return header
 
 
 def _read_answer(etag: bytes, answer: Response) -> KeptAnswer:
-    headers = [*answer.raw_headers]
-    return KeptAnswer(
-        etag,
-        {"type": "http.response.start", "status": 200, "headers": headers},
-        # A copy of the exact size: one by orjson has up to four times as many bytes behind it, which nothing else may use.
-        {"type": "http.response.body", "body": bytes(memoryview(answer.body))},
-        {"type": "http.response.start", "status": 304, "headers": _drop_body_headers(headers)},
-    )
-
-
-def _drop_body_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    return [(name, value) for name, value in headers if name not in _OF_BODY]
+    headers: Iterable[_Header] = answer.raw_headers
+    # A copy of the exact size: one by orjson has up to four times as many bytes behind it, which nothing else may use.
+    body = bytes(memoryview(answer.body))
+    return KeptAnswer(etag, tuple(map(_share, headers)), body)

@@ -43,7 +43,6 @@ from registry_tool.server.kolena.runs_edits import (
     add_metrics,
     edit_run,
 )
-from registry_tool.server.kolena.runs_inferences import read_uploaded
 from registry_tool.server.kolena.runs_lookup import (
     find_run,
     name_case,
@@ -107,10 +106,10 @@ class MetricsCalls:
 
     def _keep(self, load: str, columns: Sequence[Column]) -> tuple[list[UploadedFile], list[Table]]:
         """Check the rows of an upload, and write its files to the DVC remote."""
-        chunks = self._bulk.list_chunks(load)
+        chunks = self._bulk.list_chunks(load, columns)
         tables = [read_files([chunk], columns) for chunk in chunks]
         kept = [self._bulk.keep_file(chunk, table.rows) for chunk, table in zip(chunks, tables, strict=True)]  # fmt: skip
-        return [read_uploaded(one) for one in kept], tables
+        return [UploadedFile.parse(one) for one in kept], tables
 
     async def _write(self, request: Request, run: ObjectRecord, edit: Edit, step: str = "") -> None:
         await self._changes.write(request, text(run.data, "namespace"), edit, step=step)

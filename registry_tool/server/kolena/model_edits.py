@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GivenModel", "create_model", "edit_model", "split_tags"]
 
-_SCHEME: Final = "integer"
+_SCHEME: Final = "free"
 _FIRST: Final = "1"
 
 

@@ -1,5 +1,7 @@
 """Parquet files within bounds. This is the only module that imports pyarrow, whose types do not leave it.
 
+pyarrow ends the process at some broken footers, so a file from outside is read here only after ``file_checks`` has read it.
+
 Columns, rows and sizes are compared with limits before anything is decoded: those of the footer, then those of the page headers,
 because a footer may lie. A dictionary of one long text stands for any number of rows, so a column is read in batches of as many
 rows as are bounded by the size of its dictionary, until the limit is reached.
@@ -10,6 +12,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Literal, NamedTuple
 
@@ -22,7 +25,7 @@ with package_of_extra("the protocol of Kolena", "serve-kolena"):
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-__all__ = ["MOST_BYTES", "Column", "Table", "check_file", "read_files"]
+__all__ = ["MOST_BYTES", "Column", "Table", "check_files", "check_footer", "read_files"]
 
 Value = str | int | bool | None
 
@@ -119,6 +122,10 @@ class Table:
         found: int = pc.count_distinct(self._data[column], mode="all").as_py()
         return found == self.rows
 
+    def equals(self, other: Table) -> bool:
+        """True where another table has the same columns with the same rows."""
+        return bool(self._data.equals(other._data))
+
     def select(self, *columns: str) -> Table:
         """Some columns, in this order."""
         return Table(self._data.select(columns))
@@ -150,7 +157,7 @@ class Table:
         return bool(column in self._data.column_names)
 
     def _keep(self, column: str, which: Literal["min", "max"]) -> Table:
-        if pc.count_distinct(self._data[column], mode="all").as_py() == self.rows:
+        if self.is_distinct(column):
             return self
         numbered = pa.table([self._data[column], pa.array(range(self.rows))], names=["key", "row"])
         found = numbered.group_by("key").aggregate([("row", which)])[f"row_{which}"]
@@ -254,31 +261,26 @@ def _measure_dictionaries(file: Any, source: IO[bytes], left: int) -> dict[str, 
         start = min(start or chunk.data_page_offset, chunk.data_page_offset)
         for page in list_pages(source, start, chunk.total_compressed_size):
             total += page.size
-            if total > left or page.size > _LARGEST_PAGE:
+            if page.size > _LARGEST_PAGE:
+                raise IncorrectUsageError(
+                    f"the column {name} has a page of {page.size >> 20} MiB; at most {_LARGEST_PAGE >> 20} MiB are accepted"
+                )
+            if total > left:
                 raise _too_large()
             if page.is_dictionary:
                 found[name] = max(found.get(name, 0), page.size)
     return found
 
 
-def check_file(source: IO[bytes]) -> None:
-    """Check that a file is Parquet, and says to be within the limits; nothing is decoded.
-
-    Raises:
-        IncorrectUsageError: It is not.
-    """
-    try:
-        _check_limits(_open(source))
-    except _FAILURES as exc:
-        raise _refuse(exc) from None
-
-
-def _check_names(names: Sequence[str], columns: Sequence[Column]) -> None:
-    known = {column.name for column in columns}
+def _check_present(names: Sequence[str], columns: Sequence[Column]) -> None:
     lacking = [c.name for c in columns if c.name not in names and not c.is_optional]
-    unknown = [name for name in names if name not in known and not _INDEX.fullmatch(name)]
     if lacking:
         raise IncorrectUsageError(f"the upload has no column {lacking[0]!a}")
+
+
+def _check_only(names: Sequence[str], columns: Sequence[Column]) -> None:
+    known = {column.name for column in columns}
+    unknown = [name for name in names if name not in known and not _INDEX.fullmatch(name)]
     if unknown or len(set(names)) < len(names):
         name = unknown[0] if unknown else next(n for n in names if names.count(n) > 1)
         what = f"the upload has the column {name[:_SHOWN]!a}" + ("" if unknown else " twice")
@@ -299,8 +301,8 @@ def _check_type(kind: Any, column: Column) -> None:
         raise IncorrectUsageError(f"the column {column.name} is of the type {str(kind)[:_SHOWN]}; expected {column.kind}")  # fmt: skip
 
 
-def _read_column(file: Any, column: Column, dictionary: int, left: int) -> Any:
-    """A column.
+def _read_batches(file: Any, column: Column, dictionary: int, left: int) -> Iterator[Any]:
+    """A column, some rows at a time; each is checked.
 
     Args:
         file: The file.
@@ -312,7 +314,6 @@ def _read_column(file: Any, column: Column, dictionary: int, left: int) -> Any:
         IncorrectUsageError: It has more, or rows without a value that must have one.
     """
     rows = min(max(_MOST_AT_ONCE // max(dictionary, 1), 1), _MOST_ROWS_AT_ONCE)
-    chunks, kind = [], _TYPES[column.kind]
     for batch in file.iter_batches(rows, columns=[column.name], use_threads=False):
         found = batch.column(0)
         found.validate(full=True)
@@ -321,47 +322,124 @@ def _read_column(file: Any, column: Column, dictionary: int, left: int) -> Any:
             raise _too_large()
         if found.null_count and not column.has_nulls:
             raise IncorrectUsageError(f"the column {column.name} has rows without a value")
-        chunks.append(found.cast(kind))
-    return pa.chunked_array(chunks, kind)
+        yield found
 
 
-def _read_file(source: IO[bytes], columns: Sequence[Column], left: int) -> Any:
-    file = _open(source)
-    _check_limits(file, left)
-    schema, rows = file.schema_arrow, file.metadata.num_rows
-    _check_names(schema.names, columns)
-    present = [column for column in columns if column.name in schema.names]
-    for column in present:
-        _check_type(schema.field(column.name).type, column)
-    dictionaries = _measure_dictionaries(file, source, left)
-    arrays = {}
-    for column in present:
-        found = _read_column(file, column, dictionaries.get(column.name, 0), left)
-        left -= found.nbytes
-        arrays[column.name] = found
-    whole = [arrays.get(c.name, pa.nulls(rows, _TYPES[c.kind])) for c in columns]
-    return pa.table(whole, names=[column.name for column in columns])
+class _OpenFile:
+    """An open file within the limits.
+
+    Args:
+        source: The file.
+        left: The bytes that its columns may have.
+
+    Raises:
+        IncorrectUsageError: It says that it has more.
+
+    Attributes:
+        names: The names of its columns.
+        left: The bytes that columns not yet read may have.
+    """
+
+    def __init__(self, source: IO[bytes], left: int) -> None:
+        self._source = source
+        self._file = _open(source)
+        _check_limits(self._file, left)
+        self._schema = self._file.schema_arrow
+        self.names: list[str] = self._schema.names
+        self.left = left
+
+    def _batches(self, columns: Sequence[Column]) -> Iterator[tuple[str, Any]]:
+        """Columns that it has, some rows at a time, with their names; each is checked.
+
+        Raises:
+            IncorrectUsageError: One is missing, is not of its type, or is too large.
+        """
+        _check_present(self.names, columns)
+        present = [column for column in columns if column.name in self.names]
+        for column in present:
+            _check_type(self._schema.field(column.name).type, column)
+        dictionaries = _measure_dictionaries(self._file, self._source, self.left)
+        for column in present:
+            dictionary = dictionaries.get(column.name, 0)
+            for batch in _read_batches(self._file, column, dictionary, self.left):
+                self.left -= batch.nbytes
+                yield column.name, batch
+
+    def check(self, columns: Sequence[Column]) -> None:
+        """Decode columns, some rows at a time, and keep nothing; there may be no others.
+
+        Raises:
+            IncorrectUsageError: There are, or one is missing, is not of its type, or is too large.
+        """
+        _check_only(self.names, columns)
+        for _ in self._batches(columns):
+            pass
+
+    def read(self, columns: Sequence[Column]) -> Any:
+        """A table of columns.
+
+        Raises:
+            IncorrectUsageError: One is missing, is not of its type, or is too large.
+        """
+        types = {column.name: _TYPES[column.kind] for column in columns}
+        chunks: dict[str, list[Any]] = {}
+        for name, batch in self._batches(columns):
+            chunks.setdefault(name, []).append(batch.cast(types[name]))
+        rows = self._file.metadata.num_rows
+        found = [
+            pa.chunked_array(chunks.get(name, []), kind)
+            if name in self.names
+            else pa.nulls(rows, kind)
+            for name, kind in types.items()
+        ]
+        return pa.table(found, names=[*types])
 
 
-def read_files(sources: Sequence[Path], columns: Sequence[Column]) -> Table:
-    """The rows of several files, one after the other; of none an empty table.
+@contextmanager
+def _open_file(source: Path, left: int) -> Iterator[_OpenFile]:
+    try:
+        with source.open("rb") as file:
+            yield _OpenFile(file, left)
+    except _FAILURES as exc:
+        raise _refuse(exc) from None
+
+
+def check_footer(source: Path) -> None:
+    """Check that a file is Parquet, and says to be within the limits; nothing is decoded.
+
+    Raises:
+        IncorrectUsageError: It is not.
+    """
+    with _open_file(source, MOST_BYTES):
+        pass
+
+
+def check_files(sources: Sequence[Path], columns: Sequence[Column]) -> None:
+    """Check all of the files of one upload by decoding them.
 
     Args:
         sources: The files.
-        columns: The columns that they have; others are refused, except the index of pandas.
+        columns: The columns that each has; others are refused, except the index of pandas.
 
     Raises:
-        IncorrectUsageError: A file is not Parquet, has other columns, or is too large.
+        IncorrectUsageError: A file is not Parquet or has other columns, or they are too large together.
+    """
+    left = MOST_BYTES
+    for source in sources:
+        with _open_file(source, left) as file:
+            file.check(columns)
+            left = file.left
+
+
+def read_files(sources: Sequence[Path], columns: Sequence[Column]) -> Table:
+    """Some columns of files, one file after the other; of none an empty table. Other columns are not read.
+
+    Raises:
+        IncorrectUsageError: A file is not Parquet, lacks a column, or they are too large together.
     """
     tables, left = [], MOST_BYTES
     for source in sources:
-        try:
-            with source.open("rb") as file:
-                found = _read_file(file, columns, left)
-        except IncorrectUsageError:
-            raise
-        except _FAILURES as exc:
-            raise _refuse(exc) from None
-        tables.append(found)
-        left -= found.nbytes
+        with _open_file(source, left) as file:
+            tables.append(file.read(columns))
+            left = file.left
     return Table(pa.concat_tables(tables)) if tables else Table.build(columns, {})

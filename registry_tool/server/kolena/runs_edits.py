@@ -17,7 +17,7 @@ from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.edits.objects import ObjectName, edit_object, find_object, put_object
 from registry_tool.errors import InvalidManifestError, NotFoundError
 from registry_tool.live.records import ObjectRecord
-from registry_tool.manifests.data import Data, member, records, text
+from registry_tool.manifests.data import Data, member, records, text, whole
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.kolena.errors import NameConflictError
 from registry_tool.server.kolena.lookup import API
@@ -71,6 +71,13 @@ class UploadedFile(NamedTuple):
     sha256: str
     size: int
     rows: int
+
+    @classmethod
+    def parse(cls, entry: Data) -> UploadedFile:
+        """The file that data of an object describe."""
+        return cls(
+            text(entry, "md5"), text(entry, "sha256"), whole(entry, "size"), whole(entry, "rows")
+        )
 
     def plain(self) -> dict[str, JSON]:
         """The file as data of an object."""

@@ -97,29 +97,26 @@ class InferenceCalls:
     def _read_uploads(self, uploads: Sequence[Data], *columns: str) -> Table:
         """The rows of uploads, of each sample the newest."""
         wanted = tuple(one for one in INFERENCE_COLUMNS if not columns or one.name in columns)
-        found = Table.build(wanted, {})
-        for upload in uploads:
-            for file in records(upload, "files"):
-                found = found.followed_by(self._bulk.open(file, INFERENCE_COLUMNS).select(*(one.name for one in wanted)))  # fmt: skip
+        files = [file for upload in uploads for file in records(upload, "files")]
+        tables = [self._bulk.open(file, wanted) for file in files]
+        found = _concatenate(tables, [one.name for one in wanted])
         return found.keep_last(_SAMPLE) if len(uploads) > 1 else found
 
     def _read_suite(self, lookup: Lookup, suite: ObjectRecord) -> Table:
         """The samples of all test cases of a suite, each once."""
-        tables = [
-            self._samples.open(lookup, case).select(*_OF_CASE) for case in lookup.suite_cases(suite)
-        ]
-        if not tables:
-            return Table.build([Column(name) for name in _OF_CASE], {})  # fmt: skip
-        found = tables[0]
-        for table in tables[1:]:
-            found = found.followed_by(table)
-        return found.keep_first(_SAMPLE)
+        cases = lookup.suite_cases(suite)
+        tables = [self._samples.open(lookup, case).select(*_OF_CASE) for case in cases]
+        return _join(tables, _OF_CASE)
+
+    def _read_names(self, lookup: Lookup, suite: ObjectRecord) -> Table:
+        """The same without what belongs to the samples."""
+        return _join([self._samples.open_names(case) for case in lookup.suite_cases(suite)], [_SAMPLE])  # fmt: skip
 
     def _read_remaining(self, lookup: Lookup, target: str) -> Table:
         slug, model, known = json.loads(target)
         suite = lookup.snapshot.object(API, SUITE_VERSION_KIND, slug)
         if suite is None:
-            return Table.build((Column(_SAMPLE), Column(_METADATA)), {})
+            return _join([], [_SAMPLE, _METADATA])
         samples = self._read_suite(lookup, suite).select(_SAMPLE, _METADATA)
         uploads = list_uploads(lookup, model)[:known]
         return (
@@ -140,9 +137,10 @@ class InferenceCalls:
 
     def count_remaining(self, lookup: Lookup, run: ObjectRecord) -> int:
         """How many samples of a run have no inference yet. Called in a thread."""
-        model = text(run.data, "model")
-        target = json.dumps([text(run.data, "suite"), model, len(list_uploads(lookup, model))])
-        return self._read_remaining(lookup, target).rows
+        uploads = list_uploads(lookup, text(run.data, "model"))
+        _, suite = run_suite(lookup, run)
+        names = self._read_names(lookup, suite)
+        return names.without(_SAMPLE, self._read_uploads(uploads, _SAMPLE)).rows
 
     async def load_remaining(self, request: Request) -> Response:
         """``PUT generic/test-run/load-remaining-test-samples``."""
@@ -201,16 +199,14 @@ class InferenceCalls:
         self, lookup: Lookup, run: ObjectRecord, uploads: Sequence[Data], body: UploadInferencesBody
     ) -> list[UploadedFile]:
         """Check an upload, and write it to the DVC remote."""
-        chunks = self._bulk.list_chunks(body.uuid)
-        tables = [read_files([chunk], INFERENCE_COLUMNS).select(_SAMPLE) for chunk in chunks]
+        chunks = self._bulk.list_chunks(body.uuid, INFERENCE_COLUMNS)
+        tables = [read_files([chunk], INFERENCE_COLUMNS[:1]) for chunk in chunks]
         if not tables:
             return []
-        given = tables[0]
-        for table in tables[1:]:
-            given = given.followed_by(table)
+        given = _concatenate(tables, [_SAMPLE])
         self._check(lookup, run, given, uploads, reset=body.reset)
         kept = (self._bulk.keep_file(chunk, table.rows) for chunk, table in zip(chunks, tables, strict=True))  # fmt: skip
-        return [read_uploaded(one) for one in kept]
+        return [UploadedFile.parse(one) for one in kept]
 
     def _check(
         self,
@@ -222,15 +218,16 @@ class InferenceCalls:
         reset: bool,
     ) -> None:
         _, suite = run_suite(lookup, run)
-        samples = self._read_suite(lookup, suite)
-        strange = given.without(_SAMPLE, samples)
-        if strange.rows:
+        samples = self._read_names(lookup, suite)
+        # The client sends samples in the order in which it loads them; comparing is faster than looking each of them up.
+        is_whole = given.equals(samples)
+        if not is_whole and (strange := given.without(_SAMPLE, samples)).rows:
             raise IncorrectUsageError(
                 f"{_count(strange)} not in the test suite, such as {_show(strange)}"
             )
         if reset:
             return
-        if given.keep_first(_SAMPLE).rows < given.rows:
+        if not is_whole and not given.is_distinct(_SAMPLE):
             raise IncorrectUsageError("a test sample has two inferences in one upload")
         if uploads:
             fresh = given.without(_SAMPLE, self._read_uploads(uploads, _SAMPLE))
@@ -240,6 +237,20 @@ class InferenceCalls:
                     f"{number} of {given.rows} test samples have an inference of {text(run.data, 'model')} already",
                     remedy="upload only those of load_test_samples(), or replace them with reset=True",
                 )
+
+
+def _concatenate(tables: Sequence[Table], columns: Sequence[str]) -> Table:
+    """The rows of tables with the same columns, one after the other."""
+    found = tables[0] if tables else Table.build([Column(name) for name in columns], {})
+    for table in tables[1:]:
+        found = found.followed_by(table)
+    return found
+
+
+def _join(tables: Sequence[Table], columns: Sequence[str]) -> Table:
+    """The same with each sample once."""
+    found = _concatenate(tables, columns)
+    return found.keep_first(_SAMPLE) if len(tables) > 1 else found
 
 
 def _count(table: Table) -> str:
@@ -252,10 +263,3 @@ def _show(table: Table) -> str:
 
 def _count_rows(upload: Data) -> int:
     return sum(whole(file, "rows") for file in records(upload, "files"))
-
-
-def read_uploaded(entry: Data) -> UploadedFile:
-    """A stored file as ``BulkCalls.keep_file`` describes it."""
-    return UploadedFile(
-        text(entry, "md5"), text(entry, "sha256"), whole(entry, "size"), whole(entry, "rows")
-    )

@@ -14,7 +14,7 @@ from registry_tool.manifests.data import member, text, whole
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.kolena.errors import IncorrectUsageError
 from registry_tool.server.kolena.lookup import CASE_KIND, Lookup
-from registry_tool.server.kolena.parquet import Column, Table
+from registry_tool.server.kolena.parquet import Column, Table, read_files
 
 if TYPE_CHECKING:
     from registry_tool.server.kolena.bulk import BulkCalls
@@ -37,8 +37,15 @@ UPLOADED: Final = (
     Column(REMOVE, "flag"),
 )
 """The columns of an upload."""
-_STORED: Final = (*UPLOADED[:5], Column(REMOVE, "flag", has_nulls=True, is_optional=True))
-_KEPT: Final = (KIND, SAMPLE, METADATA, TRUTH)
+_STORED: Final = UPLOADED[1:5]
+_KEPT: Final = tuple(column.name for column in _STORED)
+_SEEN: Final = (
+    UPLOADED[2],
+    UPLOADED[3],
+    UPLOADED[5],
+)  # what decides whether an upload is stored as it is
+_NAMES: Final = (Column(SAMPLE),)
+_KNOWN: Final = (*_NAMES, Column(METADATA, has_nulls=True))
 _NONE: Final = (None, "{}", "null")
 
 
@@ -84,11 +91,17 @@ class SampleStore:
         samples, known = table.texts(SAMPLE), table.values(METADATA)
         return table.replace(METADATA, [newer.get(s, m) for s, m in zip(samples, known, strict=True)])  # fmt: skip
 
-    def _open_entry(self, case: ObjectRecord) -> Table:
+    def open_names(self, case: ObjectRecord) -> Table:
+        """The samples of a version of a test case, without what belongs to them. Called in a thread.
+
+        Raises:
+            RemoteError: The remote cannot be used, or does not have them.
+        """
+        return self._open_entry(case, _NAMES)
+
+    def _open_entry(self, case: ObjectRecord, columns: Sequence[Column] = _STORED) -> Table:
         entry = member(case.data, "samples")
-        if not entry:
-            return Table.build(_STORED, {}).select(*_KEPT)
-        return self._bulk.open(entry, _STORED).select(*_KEPT)
+        return self._bulk.open(entry, columns) if entry else Table.build(columns, {})
 
     def _newer_metadata(self, lookup: Lookup, case: ObjectRecord) -> dict[str, str]:
         """The metadata of samples that were uploaded after those of a test case."""
@@ -99,7 +112,7 @@ class SampleStore:
             # The same rows say the same, unless others came in between.
             if not is_newer or (not found and text(other.data, "samples", "sha256") == own):
                 continue
-            table = self._open_entry(other)
+            table = self._open_entry(other, _KNOWN)
             pairs = zip(table.texts(SAMPLE), table.values(METADATA), strict=True)
             found.update((sample, str(said)) for sample, said in pairs if said not in _NONE)
         return found
@@ -119,13 +132,14 @@ class SampleStore:
             IncorrectUsageError: It is not what it must be.
             RemoteError: The remote cannot be used.
         """
-        uploaded = self._bulk.read(load, UPLOADED)
-        if base is None or not member(base.data, "samples"):
-            chunks = self._bulk.list_chunks(load)
-            if len(chunks) == 1 and _is_plain(uploaded):
-                return _describe(self._bulk.keep_file(chunks[0], uploaded.rows), uploaded)
-            return self._keep(_edit(None, uploaded))
-        return self._keep(_edit(self.open(lookup, base), uploaded))
+        is_first = base is None or not member(base.data, "samples")
+        chunks = self._bulk.list_chunks(load, UPLOADED)
+        if is_first and len(chunks) == 1:
+            seen = read_files(chunks, _SEEN)
+            if _is_plain(seen):
+                return _describe(self._bulk.keep_file(chunks[0], seen.rows), seen)
+        before = None if base is None or is_first else self.open(lookup, base)
+        return self._keep(_edit(before, read_files(chunks, UPLOADED)))
 
     def take_each(
         self, load: str, names: Sequence[str], known: Sequence[str]
@@ -142,7 +156,7 @@ class SampleStore:
             IncorrectUsageError: It is not what it must be.
             RemoteError: The remote cannot be used.
         """
-        uploaded = self._bulk.read(load, UPLOADED)
+        uploaded = read_files(self._bulk.list_chunks(load, UPLOADED), UPLOADED)
         rows: dict[str, list[int]] = {}
         for number, name in enumerate(uploaded.values(CASE)):
             rows.setdefault(str(name or ""), []).append(number)

@@ -65,7 +65,9 @@ async def list_models(call: Call) -> Found:
 
 async def get_model(call: Call) -> Found:
     """``GET registered_models/{id}``."""
-    return 200, call.renderer.show(read_model(call, call.id))
+    found = read_model(call, call.id)
+    call.follow(found)
+    return 200, call.renderer.show(found)
 
 
 async def find_model(call: Call) -> Found:
@@ -76,6 +78,8 @@ async def find_model(call: Call) -> Found:
     if name:
         found = find_model_named(call.snapshot, name, call.home, call.namespaces())
         models = [] if found is None else [found]
+        if found is not None:
+            call.follow(found)
     else:
         records = call.snapshot.find("model", "external_id", str(external))
         models = [record for record in records if isinstance(record, ModelRecord)]
@@ -134,6 +138,7 @@ async def list_versions(call: Call) -> Found:
 async def list_versions_of_model(call: Call) -> Found:
     """``GET registered_models/{id}/versions``."""
     model = read_model(call, call.id)
+    call.follow(model)
     name, external = call.params.get("name"), call.params.get("externalId")
     options = read_options(call.params, f"{model.id} {name} {external}")
 
@@ -150,7 +155,9 @@ async def list_versions_of_model(call: Call) -> Found:
 
 async def get_version(call: Call) -> Found:
     """``GET model_versions/{id}``."""
-    return 200, call.renderer.show(read_version(call, call.id))
+    found = read_version(call, call.id)
+    call.follow(call.snapshot.model_with(found))
+    return 200, call.renderer.show(found)
 
 
 async def find_version(call: Call) -> Found:
@@ -166,6 +173,7 @@ async def find_version(call: Call) -> Found:
             "invalid parameters call, supply either (name and parentResourceId), or externalId"
         )
     model = read_model(call, parent)
+    call.follow(model)
     version = call.snapshot.version_shown(model.name, name)
     return 200, call.renderer.show(call.one([] if version is None else [version], _VERSION))
 

@@ -26,6 +26,7 @@ from registry_tool.live.records import (
     VersionRecord,
 )
 from registry_tool.server.http.faces import JsonResponse, current_subject
+from registry_tool.server.http.kept_answers import follow_model
 from registry_tool.server.kubeflow.bodies import read_object
 from registry_tool.server.kubeflow.errors import failure_for, render_error
 from registry_tool.server.kubeflow.render import API, ARTIFACT, Renderer
@@ -105,9 +106,11 @@ class Call:
         self.claims = claims
         self.series = series
         self.subject = current_subject(request)
-        self.home = service.writing_namespace(API)
         self.view = service.view_for(self.subject)
+        # After the view: an answer from an older state is not kept.
+        self.home = service.writing_namespace(API)
         self.headers: dict[str, str] = {}
+        self._has_former_id = False
         self.is_alpha = is_alpha
         self.params = request.query_params
         for name, value in self.params.items():
@@ -172,7 +175,13 @@ class Call:
         if found is None:
             now = self.service.find_published(self.subject, number, self.snapshot)
             found = self.snapshot.record(now) if now else None
+            self._has_former_id = True
         return found
+
+    def follow(self, model: ModelRecord) -> None:
+        """Say that the answer follows from one model; where a former id leads to it is another matter."""
+        if not self._has_former_id:
+            follow_model(self.request, model)
 
     def artifact(self, number: int) -> ArtifactRecord | ObjectRecord | None:
         """The artifact with an id; see ``record``."""

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from typing import Final, TypeVar
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from registry_tool.integrations.mlflow_mapping import STAGES, parse_stage
+from registry_tool.live.pages import Page
 from registry_tool.live.records import ModelRecord, Record, VersionRecord
 from registry_tool.manifests.data import records, text
 from registry_tool.server.http.faces import JsonResponse, current_subject
-from registry_tool.server.http.kept_answers import MADE_FROM
+from registry_tool.server.http.kept_answers import follow_model
 from registry_tool.server.mlflow.errors import MlflowError, require
 from registry_tool.server.mlflow.lookup import Lookup
 from registry_tool.server.mlflow.queries import read_parameter, read_search, require_parameter
 from registry_tool.server.mlflow.render import Renderer, proxy_folder
-from registry_tool.server.mlflow.search import search_models, search_versions
+from registry_tool.server.mlflow.search import find_only_model, search_models, search_versions
 from registry_tool.server.service import Service
 
 __all__ = ["PROXY_PREFIX", "ModelReads", "check_stage"]
+
+_R = TypeVar("_R", bound=Record)
+_AT_ONCE: Final = 2000  # records of a list that are rendered before anything is sent
 
 PROXY_PREFIX: Final = "/api/2.0/mlflow-artifacts"
 """Where the artifact proxy is."""
@@ -40,11 +46,24 @@ def check_stage(stage: str) -> str:
     return found
 
 
-def _list(pieces: Iterable[bytes], key: bytes, token: str = "") -> Response:
-    parts = [b'{"', key, b'":[', b",".join(pieces), b"]"]
-    if token:
-        parts += [b',"next_page_token":"', token.encode(), b'"']
-    return JsonResponse(b"".join((*parts, b"}")))
+def _list(
+    key: bytes, records: Sequence[_R], render: Callable[[_R], bytes], token: str = ""
+) -> Response:
+    """A page. One with many records is rendered and sent in parts: it would take hundreds of megabytes, and seconds."""
+    begin = b'{"%b":[' % key
+    end = b'],"next_page_token":"%b"}' % token.encode() if token else b"]}"
+    if len(records) <= _AT_ONCE:
+        return JsonResponse(b"".join((begin, b",".join(map(render, records)), end)))
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield begin
+        for start in range(0, len(records), _AT_ONCE):
+            piece = b",".join(map(render, records[start : start + _AT_ONCE]))
+            yield b"," + piece if start else piece
+            await asyncio.sleep(0)  # other requests have a turn
+        yield end
+
+    return StreamingResponse(parts(), media_type="application/json")
 
 
 class ModelReads:
@@ -86,25 +105,22 @@ class ModelReads:
         """``GET registered-models/get``."""
         lookup, name = self.lookup(request), read_parameter(request, "name")
         model = lookup.model(name)
-        request.scope["state"][MADE_FROM] = (model, *self.renderer.latest(lookup, model))
+        follow_model(request, model)
         return self.answer_model(lookup, model)
 
     async def get_version(self, request: Request) -> Response:
         """``GET model-versions/get``."""
         lookup, name = self.lookup(request), require_parameter(request, "name")
         found = lookup.version(name, require_parameter(request, "version"))
-        return self._answer_one(request, lookup, found)
-
-    def _answer_one(self, request: Request, lookup: Lookup, version: VersionRecord) -> Response:
-        model = lookup.snapshot.model_with(version)
-        request.scope["state"][MADE_FROM] = (model, version)
-        return self.answer_version(lookup, version)
+        follow_model(request, lookup.snapshot.model_with(found))
+        return self.answer_version(lookup, found)
 
     async def get_by_alias(self, request: Request) -> Response:
         """``GET registered-models/alias``."""
         lookup, name = self.lookup(request), require_parameter(request, "name")
         found = lookup.version_with_alias(name, require_parameter(request, "alias"))
-        return self._answer_one(request, lookup, found)
+        follow_model(request, lookup.snapshot.model_with(found))
+        return self.answer_version(lookup, found)
 
     async def get_latest(self, request: Request) -> Response:
         """``GET|POST registered-models/get-latest-versions``."""
@@ -117,27 +133,36 @@ class ModelReads:
             else await bodies.read_body(request, bodies.LatestBody)
         )
         model = lookup.model(require(body.name, "name"))
+        follow_model(request, model)
         wanted = {check_stage(stage) for stage in body.stages} or {*STAGES}
         latest = [
             version
             for version in self.renderer.latest(lookup, model)
             if self.renderer.stage(lookup, version) in wanted
         ]
-        return _list((self.renderer.version(lookup, one) for one in latest), b"model_versions")
+        return _list(b"model_versions", latest, lambda one: self.renderer.version(lookup, one))
 
     async def search_models(self, request: Request) -> Response:
         """``GET registered-models/search``."""
         lookup = self.lookup(request)
-        page = search_models(lookup, read_search(request))
-        found = (self._render(lookup, record) for record in page.records)
-        return _list(found, b"registered_models", page.next_token)
+        query = read_search(request)
+        page = search_models(lookup, query)
+        if (model := find_only_model(lookup, query.filter, "model")) is not None:
+            follow_model(request, model)
+        return self._list_page(lookup, b"registered_models", page)
 
     async def search_versions(self, request: Request) -> Response:
         """``GET model-versions/search``."""
         lookup = self.lookup(request)
-        page = search_versions(lookup, read_search(request))
-        found = (self._render(lookup, record) for record in page.records)
-        return _list(found, b"model_versions", page.next_token)
+        query = read_search(request)
+        page = search_versions(lookup, query)
+        if (model := find_only_model(lookup, query.filter, "version")) is not None:
+            follow_model(request, model)
+        return self._list_page(lookup, b"model_versions", page)
+
+    def _list_page(self, lookup: Lookup, key: bytes, page: Page) -> Response:
+        render = partial(self._render, lookup)
+        return _list(key, page.records, render, page.next_token)
 
     def _render(self, lookup: Lookup, record: Record) -> bytes:
         if isinstance(record, VersionRecord):
@@ -148,6 +173,7 @@ class ModelReads:
         """``GET model-versions/get-download-uri``."""
         lookup, name = self.lookup(request), require_parameter(request, "name")
         found = lookup.version(name, require_parameter(request, "version"))
+        follow_model(request, lookup.snapshot.model_with(found))
         return JsonResponse({"artifact_uri": self._download_uri(lookup, found)})
 
     def _download_uri(self, lookup: Lookup, version: VersionRecord) -> str:

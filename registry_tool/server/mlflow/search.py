@@ -52,7 +52,7 @@ from registry_tool.server.mlflow.lookup import Lookup
 from registry_tool.server.mlflow.queries import SearchQuery
 from registry_tool.server.mlflow.render import MODEL_TOUCHED, VERSION_TOUCHED, proxy_folder
 
-__all__ = ["search_models", "search_versions"]
+__all__ = ["find_only_model", "search_models", "search_versions"]
 
 _MODELS: Final = (100, 1000)
 _VERSIONS: Final = (10_000, 200_000)
@@ -135,14 +135,33 @@ def _wanted_names(expression: Expression) -> tuple[str, ...] | None:
     return None
 
 
+def _wanted_models(lookup: Lookup, expression: Expression) -> list[ModelRecord] | None:
+    """The models with these names."""
+    names = _wanted_names(expression)
+    if names is None:
+        return None
+    return [model for name in names if name and (model := lookup.find_model(name)) is not None]
+
+
+def find_only_model(lookup: Lookup, source: str, kind: MlflowKind) -> ModelRecord | None:
+    """The model that a search is about, if its filter asks for one name; None where it may find others.
+
+    Args:
+        lookup: How the request finds things.
+        source: The filter, which is valid.
+        kind: What is searched for.
+    """
+    models = _wanted_models(lookup, _parse_filter(source, kind).expression)
+    return models[0] if models is not None and len(models) == 1 else None
+
+
 def _ids(
     lookup: Lookup, kind: MlflowKind, expression: Expression, columns: FilterColumns
 ) -> array[int] | None:
     """The ids among which are all that a filter describes; None for no better than all."""
-    names = _wanted_names(expression)
-    if names is None:
+    models = _wanted_models(lookup, expression)
+    if models is None:
         return find_candidates(expression, kind, lookup.snapshot.indexes, columns)
-    models = [model for name in names if name and (model := lookup.find_model(name)) is not None]
     if kind == "model":
         return array("q", sorted({model.id for model in models}))
     if len(models) == 1:

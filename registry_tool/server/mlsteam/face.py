@@ -38,7 +38,6 @@ def build_face(service: Service) -> Face:
         instructions=(
             # The SDK reads its environment only where it has a file of settings; this command writes it.
             f"mlsteam-model-cli init --api_endpoint {{url}} --api_token {pack_token('TOKEN')} \\",
-            "  --default_project_type name --default_project_val NAMESPACE"
-            "  # without tokens, any word in place of TOKEN",
+            "  --default_project_type name --default_project_val NAMESPACE  # without tokens, any word in place of TOKEN",
         ),
     )

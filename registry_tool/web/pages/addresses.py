@@ -5,13 +5,12 @@ Names of models and versions begin with a letter or a digit, so ``-`` is a place
 
 from __future__ import annotations
 
-import posixpath
-from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
 __all__ = [
     "HOME",
+    "absolute",
     "data_page",
     "lineage_page",
     "list_page",
@@ -79,9 +78,19 @@ def data_page(page: str) -> str:
     return f"{page.removesuffix('.html')}.json"
 
 
-@lru_cache(maxsize=1 << 15)
+def absolute(target: str) -> str:
+    """The address of a page from the root of a server, without ``index.html``."""
+    return "/" + quote(target.removesuffix("index.html"), safe="/+")
+
+
 def relative(here: str, target: str) -> str:
     """The address of a page as seen from another one; both are paths from the root of the site."""
     path, mark, fragment = target.partition("#")
-    found = posixpath.relpath(path, posixpath.dirname(here) or ".")
+    folders, parts = here.split("/")[:-1], path.split("/")
+    shared = 0
+    for one, other in zip(folders, parts[:-1], strict=False):
+        if one != other:
+            break
+        shared += 1
+    found = "../" * (len(folders) - shared) + "/".join(parts[shared:])
     return quote(found, safe="/+") + (f"#{quote(fragment)}" if mark else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 __all__ = ["LEFT", "RIGHT", "TimeAxis", "ValueAxis", "number_ticks"]
@@ -72,6 +73,7 @@ class ValueAxis(NamedTuple):
         return round(self.bottom - part * (self.bottom - self.top), 1)
 
 
+@lru_cache(maxsize=1 << 12)
 def _seconds(moment: str) -> float:
     try:
         found = dt.datetime.fromisoformat(moment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from markupsafe import Markup
@@ -13,6 +13,7 @@ from registry_tool.web.pages import addresses
 from registry_tool.web.pages.environment import load_templates
 from registry_tool.web.pages.figures import draw_bar, draw_model_figure, draw_series
 from registry_tool.web.pages.files import Page, SiteFile
+from registry_tool.web.pages.rows import VersionRows
 from registry_tool.web.views.model import (
     PAGE_SIZE,
     ModelFigure,
@@ -51,7 +52,12 @@ class RenderedModel:
         source: The commit.
         name: The model.
         selection: Which versions get a page of their own.
-        on_read: Called with the reading before pages are made of it, such as for the rows of a search.
+        has_acts: The pages link to the forms of the web app.
+
+    Attributes:
+        reading: The model as it was read.
+        own_pages: The versions that have a page of their own.
+        summary: What pages that list models need of it.
     """
 
     def __init__(
@@ -60,15 +66,14 @@ class RenderedModel:
         name: ModelName,
         selection: Selection = "all",
         *,
-        on_read: Callable[[ModelReading], None] | None = None,
+        has_acts: bool = False,
     ) -> None:
         self._source = source
-        self._reading = read_model(source, name)
-        if on_read is not None:
-            on_read(self._reading)
-        self._selected = _select(self._reading, selection)
-        self._view = view_model(self._reading, self._selected)
-        self.summary: ModelSummary = summarize_model(self._reading, self._view)
+        self._has_acts = has_acts
+        self.reading = read_model(source, name)
+        self.own_pages = _select(self.reading, selection)
+        self._view = view_model(self.reading, self.own_pages)
+        self.summary: ModelSummary = summarize_model(self.reading, self._view)
         self._templates = load_templates()
 
     @property
@@ -76,33 +81,48 @@ class RenderedModel:
         """False where the record of the model or of one of its versions cannot be read."""
         return not any(one.kind == "unreadable" for one in self.summary.concerns)
 
+    def find_page(self, path: str) -> Page | None:
+        """The page at a path; None where there is none."""
+        if path == addresses.model_page(self._view.model):
+            return self._model_page()
+        for version in (*self.own_pages, *self.reading.model.drafts):
+            if path == addresses.version_page(self._view.model, version):
+                return self._version_page(view_version(self.reading, version))
+        for number in range(1, -(-len(self.reading.rows) // PAGE_SIZE) + 1):
+            if path == addresses.older_page(self._view.model, number):
+                return self._older_page(number)
+        return None
+
     def pages(self) -> Iterator[Page]:
         """The pages: of the model, of its versions and drafts, and of fifty versions each."""
         yield self._model_page()
-        for version in (*self._selected, *self._reading.model.drafts):
-            yield self._version_page(view_version(self._reading, version))
-        if len(self._reading.rows) > len(self._view.versions) or self._selected != set(
-            self._reading.by_version
+        for version in (*self.own_pages, *self.reading.model.drafts):
+            yield self._version_page(view_version(self.reading, version))
+        if len(self.reading.rows) > len(self._view.versions) or self.own_pages != set(
+            self.reading.by_version
         ):
-            for number in range(1, -(-len(self._reading.rows) // PAGE_SIZE) + 1):
+            for number in range(1, -(-len(self.reading.rows) // PAGE_SIZE) + 1):
                 yield self._older_page(number)
 
     def _common(self) -> dict[str, object]:
-        namespace = self._reading.name.namespace
+        namespace = self.reading.name.namespace
+        stages, main = list(self._source.stages(namespace)), self._source.main_stage(namespace)
         return {
             "site": self._source.name,
-            "stages": list(self._source.stages(namespace)),
-            "main_stage": self._source.main_stage(namespace),
+            "stages": stages,
+            "main_stage": main,
+            "version_rows": VersionRows(stages, main),
             "version_target": self._find_page,
+            "has_acts": self._has_acts,
         }
 
     def _find_page(self, version: str) -> str:
         """The page that shows a version: its own, else that of fifty; empty where the model has no such version."""
-        place = self._reading.place.get(version)
+        place = self.reading.place.get(version)
         if place is None:
-            is_draft = version in self._reading.model.drafts
+            is_draft = version in self.reading.model.drafts
             return addresses.version_page(self._view.model, version) if is_draft else ""
-        if version in self._selected:
+        if version in self.own_pages:
             return addresses.version_page(self._view.model, version)
         return addresses.older_page(self._view.model, place // PAGE_SIZE + 1)
 
@@ -110,7 +130,7 @@ class RenderedModel:
         view: ModelPageView = self._view
         return self._templates.render(
             "model", addresses.model_page(view.model), view, **self._common(),
-            card=_render_card(self._reading.card(), f"{view.folder}/CARD.md"), draw_model_figure=draw_model_figure,
+            card=_render_card(self.reading.card(), f"{view.folder}/CARD.md"), draw_model_figure=draw_model_figure,
             figure_rows=list_figure_rows,
         )  # fmt: skip
 
@@ -118,13 +138,13 @@ class RenderedModel:
         return self._templates.render(
             "version", addresses.version_page(view.model, view.version), view, **self._common(),
             card=_render_card(
-                self._reading.card(view.version) if view.has_card else None, f"{view.folder}/CARD.md"
+                self.reading.card(view.version) if view.has_card else None, f"{view.folder}/CARD.md"
             ),
             draw_series=draw_series, draw_bar=draw_bar, bar_scale=_scale_bars(view),
         )  # fmt: skip
 
     def _older_page(self, number: int) -> Page:
-        view = view_older(self._reading, number, self._selected)
+        view = view_older(self.reading, number, self.own_pages)
         path = addresses.older_page(view.model, number)
         return self._templates.render("versions", path, view, **self._common())
 
@@ -171,14 +191,10 @@ _SCALES = (1, 2, 5, 10, 20, 50, 100)
 
 
 def render_model(
-    source: PageSource,
-    name: ModelName,
-    selection: Selection = "all",
-    *,
-    on_read: Callable[[ModelReading], None] | None = None,
+    source: PageSource, name: ModelName, selection: Selection = "all", *, has_acts: bool = False
 ) -> RenderedModel:
     """Read one model, and make its pages as they are taken; see ``RenderedModel``."""
-    return RenderedModel(source, name, selection, on_read=on_read)
+    return RenderedModel(source, name, selection, has_acts=has_acts)
 
 
 def render_assets() -> Iterator[SiteFile]:

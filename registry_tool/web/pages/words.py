@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from typing import Final
 
 from registry_tool.catalog.describe import size_words, value_words
@@ -53,6 +54,7 @@ def _parse(moment: str) -> dt.datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
+@lru_cache(maxsize=1 << 12)
 def day_words(moment: str) -> str:
     """A day as people write it: ``24 June 2026``; other text as it is."""
     found = _parse(moment)

@@ -19,6 +19,7 @@ from registry_tool.git.shallow import has_latest_only
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
 from registry_tool.web.pages.render import Selection, render_model
+from registry_tool.web.search.columns import write_columns
 from registry_tool.web.site.folder import write_file
 from registry_tool.web.site.state import BuiltModel, model_folder
 from registry_tool.web.views.moves import AliasMoves
@@ -63,7 +64,9 @@ def build_model(job: ModelsJob, model: str) -> BuiltModel:
         for path, content in page.files():
             write_file(job.site, path, content)
             files += 1
-    return BuiltModel(job.keys[model], made.summary, files, pages, made.is_readable)
+    own_pages = None if job.selection == "all" else made.own_pages
+    columns = write_columns(made.reading.row, made.reading.rows, own_pages).decode()
+    return BuiltModel(job.keys[model], made.summary, columns, files, pages, made.is_readable)
 
 
 def build_models(

@@ -41,6 +41,7 @@ class BuiltModel(NamedTuple):
     Attributes:
         key: What the pages depend on.
         summary: What pages that list models need of it.
+        columns: What the search needs of it (``write_columns``).
         file_count: The number of files in its folder.
         page_count: The number of its pages.
         is_readable: False where a record of it cannot be read.
@@ -48,6 +49,7 @@ class BuiltModel(NamedTuple):
 
     key: str
     summary: ModelSummary
+    columns: str
     file_count: int
     page_count: int
     is_readable: bool
@@ -72,7 +74,8 @@ class BuiltModel(NamedTuple):
         ):
             raise TypeError("not a built model")
         made = ModelSummary.from_json(summary)
-        return cls(str(data["key"]), made, files, pages, data["is_readable"] is True)
+        columns = str(data["columns"])
+        return cls(str(data["key"]), made, columns, files, pages, data["is_readable"] is True)
 
 
 def _read(place: Path, limit: int) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -12,7 +12,6 @@ from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
 from registry_tool.promotion.gates.metrics import find_direction
 from registry_tool.promotion.stages import Stage
-from registry_tool.web.views.reading import ModelReading
 
 __all__ = [
     "SHOWN_METRICS",
@@ -111,12 +110,18 @@ def judge_change(before: JSON, after: JSON, better: Better) -> tuple[float | Non
     return right - left, "better" if (right > left) == (better == "higher") else "worse"
 
 
-def choose_metrics(reading: ModelReading) -> tuple[str, ...]:
-    """The metrics of a model in the order of their weight: those of gates, then those that most versions have."""
+def choose_metrics(
+    versions: Iterable[Mapping[str, JSON]], stages: Mapping[str, Stage]
+) -> tuple[str, ...]:
+    """Metrics in the order of their weight: those of gates, then those that most versions have.
+
+    Args:
+        versions: The metrics of each version of a model.
+        stages: Its stages.
+    """
     counts: Counter[str] = Counter()
-    for row in reading.rows:
-        counts.update(key for key, value in row.metrics.items() if finite(value) is not None)
-    stages = reading.source.stages(reading.name.namespace)
+    for metrics in versions:
+        counts.update(key for key, value in metrics.items() if finite(value) is not None)
     gated = [
         text(g, "metric")
         for s in reversed(list(stages.values()))
@@ -133,13 +138,13 @@ def measure(
     keys: Iterable[str],
     metrics: Mapping[str, JSON],
     before: Mapping[str, JSON] | None,
-    stages: Mapping[str, Stage],
+    better: Callable[[str], Better],
 ) -> tuple[Measurement, ...]:
-    """The values of some metrics, compared with those of another version."""
+    """The values of some metrics, compared with those of another version; ``better`` is ``ModelReading.find_better``."""
     found = []
     for key in keys:
         if key in metrics:
             other = None if before is None else before.get(key)
-            change, verdict = judge_change(other, metrics[key], find_better(stages, key))
+            change, verdict = judge_change(other, metrics[key], better(key))
             found.append(Measurement(key, metrics[key], change, verdict))
     return tuple(found)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from registry_tool.catalog.compare import list_values
 from registry_tool.catalog.search.summary import VersionRow
 from registry_tool.errors import InvalidManifestError
 from registry_tool.manifests.data import Data, records, text, texts
+from registry_tool.manifests.problems import JSON
 from registry_tool.web.views.gates import StageOutlook, find_outlook
 from registry_tool.web.views.lineage import LineageEdge, list_lineage
 from registry_tool.web.views.measured import (
     SHOWN_METRICS,
     GateBound,
     Measurement,
-    choose_metrics,
-    find_better,
     finite,
     gate_bounds,
     measure,
@@ -29,6 +27,7 @@ from registry_tool.web.views.reading import ModelReading, find_version_problem
 __all__ = [
     "PAGE_SIZE",
     "AliasHolder",
+    "ComparedVersions",
     "FigurePanel",
     "FigurePoint",
     "ModelFigure",
@@ -221,6 +220,19 @@ class ModelPageView:
 
 
 @dataclass(frozen=True)
+class ComparedVersions:
+    """What comparisons need of several versions.
+
+    Attributes:
+        shapes: What versions have: groups and names of values. Most versions of a model have the same.
+        values: By version: the number of its shape, then the values in that order.
+    """
+
+    shapes: tuple[tuple[tuple[str, str], ...], ...]
+    values: dict[str, tuple[JSON, ...]]
+
+
+@dataclass(frozen=True)
 class OlderVersionsView:
     """Fifty versions of a model.
 
@@ -242,7 +254,7 @@ class OlderVersionsView:
     version_count: int
     shown_metrics: tuple[str, ...]
     versions: tuple[VersionLine, ...]
-    compared: dict[str, object]
+    compared: ComparedVersions
 
 
 def _measure_size(reading: ModelReading, version: str) -> tuple[int | None, int]:
@@ -268,12 +280,11 @@ def _line(
     *,
     has_page: bool,
 ) -> VersionLine:
-    stages = reading.source.stages(reading.name.namespace)
     before = None if older is None else older.metrics
     return VersionLine(
         row.version, row.get("title"), "unreadable" if row.unreadable else row.state,
         row.created_at, _read_author(reading, row.version), row.get("framework.type"),
-        row.aliases, row.tags, measure(keys, row.metrics, before, stages),
+        row.aliases, row.tags, measure(keys, row.metrics, before, reading.find_better),
         _measure_size(reading, row.version)[0], has_page,
     )  # fmt: skip
 
@@ -322,7 +333,7 @@ def _holder(
         "" if move is None else move.when, "" if move is None else move.by, text(data, "reason"),
         (move.before or "") if move else "", data.get("pinned") is True,
         () if row is None else measure(
-            keys[:SHOWN_METRICS], row.metrics, before, reading.source.stages(reading.name.namespace)
+            keys[:SHOWN_METRICS], row.metrics, before, reading.find_better
         ),
         size, count,
         None if view is None or alias not in stages or find_version_problem(view) else find_outlook(reading.source, view),
@@ -355,7 +366,7 @@ def _figure(reading: ModelReading, keys: Sequence[str]) -> ModelFigure | None:
         )
         if points and len(panels) < SHOWN_METRICS:
             bounds = tuple(b for b in gate_bounds(stages) if b.key == key)
-            panels.append(FigurePanel(key, find_better(stages, key), bounds, points))
+            panels.append(FigurePanel(key, reading.find_better(key), bounds, points))
     order = [main, *(stage for stage in reversed(list(stages)) if stage != main)]
     found = ((alias, tuple(t for t in reading.tenures if t.alias == alias)) for alias in order)
     lanes = tuple((alias, held[-_MOST_TENURES:]) for alias, held in found if held)
@@ -407,7 +418,7 @@ def view_model(reading: ModelReading, pages: frozenset[str]) -> ModelPageView:
         GitError: Git cannot read the history.
     """
     data, source = reading.data, reading.source
-    keys = choose_metrics(reading)
+    keys = reading.metric_keys
     shown = keys[:SHOWN_METRICS]
     main = source.main_stage(reading.name.namespace)
     lineage, lineage_version = _read_lineage(reading)
@@ -444,18 +455,29 @@ def view_older(reading: ModelReading, page: int, pages: frozenset[str]) -> Older
         page: Its number, from 1.
         pages: The versions that have a page of their own.
     """
-    keys = choose_metrics(reading)[:SHOWN_METRICS]
+    keys = reading.metric_keys[:SHOWN_METRICS]
     start = (page - 1) * PAGE_SIZE
     lines = list_lines(reading, start, start + PAGE_SIZE, keys, pages)
-    compared: dict[str, object] = {}
-    for line in lines:
-        view = reading.model.version(line.version)
-        if not line.has_page and view is not None and not find_version_problem(view):
-            try:
-                compared[line.version] = list_values(view)
-            except InvalidManifestError:
-                continue
+    others = [line.version for line in lines if not line.has_page]
     count = -(-len(reading.rows) // PAGE_SIZE)
     return OlderVersionsView(
-        str(reading.name), reading.title, page, count, len(reading.rows), keys, lines, compared
-    )
+        str(reading.name), reading.title, page, count, len(reading.rows), keys, lines,
+        _list_compared(reading, others),
+    )  # fmt: skip
+
+
+def _list_compared(reading: ModelReading, versions: Iterable[str]) -> ComparedVersions:
+    shapes: dict[tuple[tuple[str, str], ...], int] = {}
+    found: dict[str, tuple[JSON, ...]] = {}
+    for version in versions:
+        view = reading.model.version(version)
+        if view is None or find_version_problem(view):
+            continue
+        try:
+            groups = reading.list_values(view)
+        except InvalidManifestError:
+            continue
+        shape = tuple((group, name) for group, values in groups.items() for name in values)
+        number = shapes.setdefault(shape, len(shapes))
+        found[version] = (number, *(value for part in groups.values() for value in part.values()))
+    return ComparedVersions(tuple(shapes), found)

@@ -6,6 +6,7 @@ import json
 import math
 from typing import Final
 
+from registry_tool.installation import package_of_extra
 from registry_tool.manifests.problems import JSON
 
 __all__ = ["plain_view", "write_json"]
@@ -42,8 +43,22 @@ def _name_number(value: float) -> str:
 
 
 def write_json(view: object, schema: str) -> bytes:
-    """A view as one line of JSON that names its schema; the halves of surrogate pairs are replaced."""
-    plain = plain_view(view)
-    named = {"schema": schema, **(plain if isinstance(plain, dict) else {})}
-    text = json.dumps(named, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8", "replace") + b"\n"
+    """A view as one line of JSON that names its schema; the halves of surrogate pairs are replaced.
+
+    Args:
+        view: A dataclass. Its numbers are finite: what is not is text to the readers of manifests.
+        schema: The name of the schema.
+
+    Raises:
+        MissingPackageError: orjson is not installed.
+    """
+    with package_of_extra("the catalog site", "site"):
+        import orjson
+    parts = {name: getattr(view, name) for name in _field_names(type(view))}
+    try:
+        options = orjson.OPT_APPEND_NEWLINE
+        return orjson.dumps({"schema": schema, **parts}, plain_view, options)
+    except TypeError:  # half of a surrogate pair, or an integer of more than 64 bits
+        plain = {"schema": schema, **{name: plain_view(part) for name, part in parts.items()}}
+        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode("utf-8", "replace") + b"\n"

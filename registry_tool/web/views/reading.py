@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from registry_tool.catalog.catalog import ModelView, VersionView
+from registry_tool.catalog.compare import Values, list_values
 from registry_tool.catalog.resolve import latest
 from registry_tool.catalog.search.summary import ModelRow, VersionRow, model_row, version_rows
 from registry_tool.errors import InvalidManifestError, RegistryError
 from registry_tool.manifests.data import Data
 from registry_tool.names import ModelName
+from registry_tool.web.views.measured import Better, choose_metrics
 from registry_tool.web.views.moves import AliasMove, Tenure, find_tenures
 from registry_tool.web.views.source import PageSource
 
@@ -81,6 +83,31 @@ class ModelReading:
     def place(self) -> dict[str, int]:
         """Where each version is among the rows."""
         return {row.version: number for number, row in enumerate(self.rows)}
+
+    def list_values(self, view: VersionView) -> Values:
+        """What comparisons need of a version; listed once.
+
+        Raises:
+            InvalidManifestError: The record cannot be read.
+        """
+        found = self._values.get(view.folder)
+        if found is None:
+            found = self._values[view.folder] = list_values(view)
+        return found
+
+    @cached_property
+    def _values(self) -> dict[str, Values]:
+        return {}
+
+    @cached_property
+    def metric_keys(self) -> tuple[str, ...]:
+        """The metrics, those that tell most first."""
+        stages = self.source.stages(self.name.namespace)
+        return choose_metrics((row.metrics for row in self.rows), stages)
+
+    def find_better(self, key: str) -> Better:
+        """Whether higher or lower is better, as gates or the metric's name say; empty where neither does."""
+        return self.source.find_better(self.name.namespace, key)
 
     @property
     def title(self) -> str:

@@ -23,6 +23,7 @@ from registry_tool.names import ModelName
 from registry_tool.promotion.context import Published
 from registry_tool.promotion.stages import Stage, list_stages
 from registry_tool.signing import ALLOWED_SIGNERS, allowed_signers
+from registry_tool.web.views.measured import Better, find_better
 from registry_tool.web.views.moves import AliasMove, AliasMoves
 
 __all__ = ["PRODUCTION", "PageSource", "find_main_stage"]
@@ -62,6 +63,7 @@ class PageSource:
         )
         self._moves = moves
         self._stages = lru_cache(maxsize=None)(self._read_stages)
+        self.find_better = lru_cache(maxsize=1 << 12)(self._find_better)
 
     @property
     def name(self) -> str:
@@ -95,6 +97,10 @@ class PageSource:
 
     def _read_stages(self, namespace: str) -> dict[str, Stage]:
         return list_stages(self.catalog, namespace)
+
+    def _find_better(self, namespace: str, key: str) -> Better:
+        """Whether a higher or a lower value of a metric is better in a namespace."""
+        return find_better(self.stages(namespace), key)
 
     def stages(self, namespace: str) -> Mapping[str, Stage]:
         """The stages of a namespace's models, first to last."""

@@ -166,11 +166,9 @@ def _summarize_holder(holder: AliasHolder, reading: ModelReading) -> HolderSumma
     outlook, metrics = holder.outlook, holder.metrics[:2]
     before = reading.by_version.get(holder.before)
     if holder.rank == "production" and before is not None:
-        row, stages = (
-            reading.by_version[holder.version],
-            reading.source.stages(reading.name.namespace),
-        )
-        metrics = measure([m.key for m in metrics], row.metrics, before.metrics, stages)
+        row = reading.by_version[holder.version]
+        keys = [one.key for one in metrics]
+        metrics = measure(keys, row.metrics, before.metrics, reading.find_better)
     return HolderSummary(
         holder.alias, holder.rank, holder.version, holder.state, holder.since, holder.by,
         holder.reason, holder.before, metrics, "" if outlook is None else outlook.stage,

@@ -36,10 +36,10 @@ MODEL: Final[Mapping[str, JSON]] = {
     "owner": "ada@example.org",
     "task": "language-identification",
     "description": "Tells languages.",
-    "metadata": {"team": "speech"},
     "version": "1",
+    "version_name": NAME,
     "version_description": "The first.",
-    "version_metadata": {"team": "speech"},
+    "metadata": {"team": "speech"},
     "tags": ["best-so-far"],
 }
 ENV: Final = {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}

@@ -36,9 +36,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     bare = bare_registry(tmp_path_factory.mktemp("bad"))
     with serve_impatiently(bare) as server:
         found = Served(server, bare)
-        mlflow = next(one for one in COLUMNS if one.api == "mlflow")
-        for name in ("taken", "caf\u00e9"):
-            assert found.ask(mlflow.create({"name": name})).status == 200
+        by_api = {one.api: one for one in COLUMNS}
+        # Kolena shows only models with a version, and creates both.
+        for api, name in (("kolena", "taken"), ("mlflow", "caf\u00e9")):
+            assert found.ask(by_api[api].create({"name": name})).status == 200
         yield found
         assert_works(server)
     assert git(bare, "fsck", "--full", "--strict") == ""

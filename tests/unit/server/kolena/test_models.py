@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final, cast
 
 import pytest
-from support.kolena_wire import said
-from support.served_apps import Reply, ServedApp
+from support import Ran
+from support.kolena_wire import PREFIX, said
+from support.served_apps import Reply, ServedApp, serve_app
 
 from registry_tool.manifests.problems import JSON
+from registry_tool.server.kolena import build_face
 
 NAME: Final = "helpful-meadow-5 (YOLOR-D6, 1280x1280, pytorch-1.7)"
 METADATA: Final[dict[str, JSON]] = {"framework": "pytorch", "seed": 7, "rates": [0.1, None, True]}
@@ -54,12 +58,18 @@ def test_a_name_is_unique_over_workflows(app: ServedApp) -> None:
     assert create(app, "LANG-ID").status == 409
 
 
-def test_a_version_of_another_client_has_the_workflow_of_the_models_that_exist(
-    app: ServedApp,
+def test_a_version_of_another_client_has_the_workflow_of_the_newest_model(
+    folder: Path, cli: Callable[..., Ran]
 ) -> None:
-    said(create(app, "first", workflow="older"))
-    said(create(app, "second"))
-    found = said(load(app, "nlp.lang-id@1"))
+    for words in (
+        ["model", "add", "nlp/lang-id", "--owner", "ada", "--task", "t"],
+        ["version", "add", "nlp/lang-id", "--track", "s3://b/x", "--framework", "onnx"],
+    ):
+        assert cli(*words, "--commit", cwd=folder).code == 0
+    with serve_app(folder, build_face, prefix=PREFIX) as app:
+        said(create(app, "first", workflow="older"))
+        said(create(app, "second"))
+        found = said(load(app, "nlp.lang-id@1"))
     assert (found["name"], found["workflow"]) == ("nlp.lang-id@1", "lang")
 
 
