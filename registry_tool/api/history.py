@@ -62,8 +62,9 @@ def compare_versions(registry: Snapshot, left: str, right: str) -> Comparison:
     Raises:
         NotFoundError: A reference names no version.
     """
-    views = [registry.resolve(one, allow_withdrawn=True).version for one in (left, right)]
-    return compare(*views)
+    one = registry.resolve(left, allow_withdrawn=True).version
+    other = registry.resolve(right, allow_withdrawn=True).version
+    return compare(one, other)
 
 
 def _check_time(name: str, text: str) -> None:

@@ -7,7 +7,7 @@ model or version: the last values of metrics, metadata laid over the record, the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -123,7 +123,7 @@ class VersionView:
         """The latest description: that of ``metadata.yaml``, else that of the record."""
         return text(self._added, "description") or text(self.data, "description")
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """The labels, sorted."""
         return tuple(sorted(texts(self._added, "labels")))
@@ -138,8 +138,8 @@ class VersionView:
         """Every measured value: of the record, then of later evidence, by the time at which it was added."""
         return merge_metrics(self.data, self.evidence())
 
-    @property
-    def metrics(self) -> dict[str, JSON]:
+    @cached_property
+    def metrics(self) -> Mapping[str, JSON]:
         """The last value of each metric, of the record and of later evidence."""
         return last_values(self.measured)
 

@@ -11,7 +11,16 @@ from registry_tool.manifests.data import Data, get, member, records, text, texts
 from registry_tool.manifests.fields import VERSION_FIELDS, Field
 from registry_tool.manifests.problems import JSON
 
-__all__ = ["GROUPS", "Change", "Comparison", "Row", "compare", "compare_files", "list_values"]
+__all__ = [
+    "GROUPS",
+    "Change",
+    "Comparison",
+    "Row",
+    "Values",
+    "compare",
+    "compare_files",
+    "list_values",
+]
 
 Change = Literal["same", "changed", "added", "removed"]
 _COMPARED: Final = tuple(field for field in VERSION_FIELDS if field.compared)
@@ -138,7 +147,7 @@ def _lineage(record: Data) -> dict[str, JSON]:
 
 # Fields whose entries are more telling than their paths and values.
 _READERS: Final[Mapping[str, Callable[[VersionView], dict[str, JSON]]]] = {
-    "metrics": lambda view: view.metrics,
+    "metrics": lambda view: dict(view.metrics),
     "artifacts": lambda view: _artifacts(view.data),
     "environment": lambda view: _environment(view.data),
     "environment.pip_packages": lambda view: _packages(view.data),
@@ -157,7 +166,11 @@ def _values(field: Field, view: VersionView) -> dict[str, JSON]:
     return {} if value is None else {field.name: value}
 
 
-def list_values(view: VersionView) -> dict[str, dict[str, JSON]]:
+Values = dict[str, dict[str, JSON]]
+"""The values of a version: by group, and by name."""
+
+
+def list_values(view: VersionView) -> Values:
     """The values of a version that comparisons compare: by group, in the order of ``GROUPS``, and by name.
 
     Raises:
@@ -169,13 +182,20 @@ def list_values(view: VersionView) -> dict[str, dict[str, JSON]]:
     return sides
 
 
-def compare(left: VersionView, right: VersionView) -> Comparison:
+def compare(
+    left: VersionView, right: VersionView, read: Callable[[VersionView], Values] = list_values
+) -> Comparison:
     """Two versions side by side; of one model or of two.
+
+    Args:
+        left: The first.
+        right: The second.
+        read: Lists the values of a version, where some are known already.
 
     Raises:
         InvalidManifestError: The record of one of them cannot be read.
     """
-    a, b = list_values(left), list_values(right)
+    a, b = read(left), read(right)
     return Comparison(
         left=str(left),
         right=str(right),

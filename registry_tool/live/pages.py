@@ -193,26 +193,34 @@ class _Order:
             return -1 if is_less != descending else 1
         return 0
 
-    def ordered(self, records: Iterable[Record]) -> list[tuple[tuple[Key, ...], Record]]:
-        keyed = [(self.key(record), record) for record in records]
-        for place in reversed(range(len(self._directions))):
-            keyed.sort(key=lambda one: one[0][place], reverse=self._directions[place])
-        return keyed
+    def sort(self, records: list[Record], place: int = 0) -> list[Record]:
+        """Records in order. A term is evaluated only for records that the terms before it do not tell apart.
 
-    def sorted_group(self, records: list[Record]) -> list[Record]:
-        """Records that the first term does not tell apart, in order; most commits touch one object."""
-        if len(records) > 1:
-            records.sort(key=_id, reverse=self._directions[-1])
-            for term in reversed(self._terms[1:]):
-                records.sort(key=term.value, reverse=term.descending)
-        return records
+        Args:
+            records: The records.
+            place: That of the first term that may tell them apart.
+        """
+        if len(records) <= 1:
+            return records
+        if place == len(self._terms):
+            return sorted(records, key=_id, reverse=self._directions[-1])
+        value = self._terms[place].value
+        valued = [(value(record), record) for record in records]
+        valued.sort(key=_value, reverse=self._directions[place])
+        found: list[Record] = []
+        for _, group in groupby(valued, key=_value):
+            found += self.sort([record for _, record in group], place + 1)
+        return found
 
-    def after(
-        self, keyed: list[tuple[tuple[Key, ...], Record]], last: tuple[Key, ...]
-    ) -> list[tuple[tuple[Key, ...], Record]]:
+    def after(self, records: list[Record], last: tuple[Key, ...]) -> list[Record]:
+        """Of records in order those behind a key."""
         compared = cmp_to_key(self.compare)
-        place = bisect_right(keyed, compared(last), key=lambda one: compared(one[0]))
-        return keyed[place:]
+        place = bisect_right(records, compared(last), key=lambda one: compared(self.key(one)))
+        return records[place:]
+
+
+def _value(one: tuple[Key, Record]) -> Key:
+    return one[0]
 
 
 def _run(ids: array[int], start: int, *, descending: bool) -> Iterator[int]:
@@ -280,9 +288,9 @@ def _grouped(
     for position, group in groupby(_by_position(snapshot, listing, last), key=_first):
         records = [r for _, r in group if accept is None or accept(r)]
         if position == ends and last is not None:
-            yield from (record for _, record in order.after(order.ordered(records), last))
-        else:
-            yield from order.sorted_group(records)
+            yield from order.after(order.sort(records), last)
+        else:  # the first term is the position; most commits touch one object
+            yield from order.sort(records, 1)
 
 
 def _in_place(
@@ -359,8 +367,8 @@ def _ordered(
             return _in_place(snapshot, listing, last)
         return _grouped(snapshot, listing, order, last)
     chosen = _by_id(snapshot, listing._replace(terms=()), None)
-    keyed = order.ordered(chosen if accept is None else filter(accept, chosen))
-    return [record for _, record in (keyed if last is None else order.after(keyed, last))]
+    ordered = order.sort([*(chosen if accept is None else filter(accept, chosen))])
+    return ordered if last is None else order.after(ordered, last)
 
 
 def _among(ids: frozenset[int], accept: Predicate | None) -> Predicate:

@@ -38,6 +38,7 @@ __all__ = [
     "describe_gates",
     "evaluate_candidate",
     "evaluate_gates",
+    "list_gates",
 ]
 
 
@@ -61,7 +62,8 @@ _GATES: Final[Mapping[str, Callable[[GateInput, Data], GateAnswer]]] = MappingPr
 )
 
 
-def _gates(stage: Stage) -> Iterator[Data]:
+def list_gates(stage: Stage) -> Iterator[Data]:
+    """The gates of a stage, in the order in which they are evaluated."""
     if stage.before:
         yield {"from": stage.before}
         if stage.soak:
@@ -92,7 +94,7 @@ def evaluate_gates(question: GateInput) -> tuple[GateResult, ...]:
     """
     return tuple(
         GateResult(", ".join(f"{k}: {v}" for k, v in gate.items()), *_evaluate_gate(question, gate))
-        for gate in _gates(question.stage)
+        for gate in list_gates(question.stage)
     )
 
 

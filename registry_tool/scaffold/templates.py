@@ -143,7 +143,8 @@ def ci_files(host: Host, remote: str = "") -> Mapping[str, bytes]:
     from registry_tool.artifacts.remotes.kinds import find_kind, parse_scheme
 
     extra = find_kind(parse_scheme(remote)).extra
-    words = {"version": VERSION, "extra": f"[{extra}]" if extra else ""}
+    extras = ",".join(filter(None, [extra, "site"]))
+    words = {"version": VERSION, "extra": f"[{extras}]"}
     templates = _templates(resource(f"templates/ci/{host}"))
     return {path: _CiTemplate(text).substitute(words).encode() for path, text in templates}
 

@@ -30,7 +30,8 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"api"}),
     frozenset({"hooks", "writer"}),
     frozenset({"scaffold", "integrations"}),
-    frozenset({"demo", "server", "web"}),
+    frozenset({"demo", "server"}),
+    frozenset({"web"}),
     frozenset({"cli"}),
     frozenset({"__main__", "devtools"}),
 )
@@ -84,7 +85,7 @@ HOMES = {
     "yaml_rs": {"manifests/"},
     "orjson": {"live/", "server/", "web/views/plain.py"},
     "joserfc": {"access/issuer_keys.py", "access/oidc.py"},
-    "starlette": {"server/"},
+    "starlette": {"server/", "web/app/"},
     "uvicorn": {"server/http/connections.py", "server/http/run.py"},
     "prometheus_client": {"server/metrics.py"},
     "grpc": {"server/rpc/"},

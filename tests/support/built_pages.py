@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,6 +12,8 @@ import registry_tool
 from registry_tool.manifests.problems import JSON
 from registry_tool.web.pages.listings import render_listings
 from registry_tool.web.pages.render import Selection, render_assets, render_model
+from registry_tool.web.search.columns import write_columns
+from registry_tool.web.search.shards import build_index, render_search
 from registry_tool.web.views.moves import AliasMoves
 from registry_tool.web.views.source import PageSource
 from registry_tool.web.views.summary import ModelSummary
@@ -32,6 +33,7 @@ def build_pages(
     opened = registry_tool.open(registry)
     source = PageSource(opened, moves=moves)
     summaries = []
+    columns = {}
 
     def write(files: Iterator[tuple[str, bytes]]) -> None:
         for path, content in files:
@@ -45,9 +47,13 @@ def build_pages(
         for page in rendered.pages():
             write(page.files())
         summaries.append(rendered.summary)
+        shown = None if selection == "all" else rendered.own_pages
+        columns[str(name)] = write_columns(rendered.reading.row, rendered.reading.rows, shown)
     report = source.check() if check else None
     for file in render_listings(source, summaries, selection=selection, report=report):
         write(file.files())
+    for searched in render_search(source.name, build_index(columns)):
+        write(searched.files())
     for asset in render_assets():
         write(asset.files())
     opened.close()
@@ -97,8 +103,8 @@ def read_data(page: Path) -> dict[str, JSON]:
     return data
 
 
-def find_broken_links(folder: Path, besides: str = r"search/index\.html") -> list[str]:
-    """Links of pages within the site that lead nowhere, as ``page: address``; ``besides`` is made by others."""
+def find_broken_links(folder: Path) -> list[str]:
+    """Links of pages within the site that lead nowhere, as ``page: address``."""
     broken = []
     for page in list_pages(folder):
         reader = PageReader(page.read_text(encoding="utf-8"))
@@ -107,8 +113,7 @@ def find_broken_links(folder: Path, besides: str = r"search/index\.html") -> lis
             if parts.scheme:
                 continue
             target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
-            where = target.relative_to(folder.resolve()).as_posix()
-            if not target.is_file() and not re.fullmatch(besides, where):
+            if not target.is_relative_to(folder.resolve()) or not target.is_file():
                 broken.append(f"{page.relative_to(folder)}: {link}")
             elif parts.fragment and target.suffix == ".html":
                 found = PageReader(target.read_text(encoding="utf-8")).ids

@@ -74,6 +74,16 @@ runs:
       env: {FROM: "${{ inputs.path }}", TO: "${{ inputs.name }}"}
       run: mkdir -p "$UPLOADED" && cp "$FROM" "$UPLOADED/$TO"
 """
+_DEPLOY = "actions/deploy-pages@d6db90164ac5ed86f2b6aed7e0febac5b3c0c03e"
+# What Pages would publish is what was uploaded under this name.
+_DEPLOY_STUB = """\
+name: deploy-pages
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      run: mkdir -p "$UPLOADED/published" && tar --extract --file "$UPLOADED/github-pages" --directory "$UPLOADED/published"
+"""
 # Writes down its arguments, and the file of --body-file; answers from files that a test has put down.
 _GH_STUB = """\
 #!/usr/bin/env python3
@@ -356,6 +366,8 @@ def run_act(
         program(needed, f"apt-get install {needed}")
     upload = place.folder / "upload-artifact"
     write_files(upload, {"action.yml": _UPLOAD_STUB})
+    deploy = place.folder / "deploy-pages"
+    write_files(deploy, {"action.yml": _DEPLOY_STUB})
     event_file = place.folder / "event.json"
     about = {"repository": {"default_branch": "main", "full_name": "acme/models"}}
     event_file.write_text(json.dumps({**about, **payload}))
@@ -364,6 +376,7 @@ def run_act(
         [
             act, event, "-W", f".github/workflows/{workflow}.yml", "-e", str(event_file),
             "-P", _PLATFORM, "--no-cache-server", "--local-repository", f"{_UPLOAD}={upload}",
+            "--local-repository", f"{_DEPLOY}={deploy}",
             "--env", f"UPLOADED={place.folder / 'uploaded'}", "-a", "ada",
             "-s", "GITHUB_TOKEN=token", *options,  # without one, act asks gh
         ],

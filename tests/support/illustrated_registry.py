@@ -6,6 +6,7 @@ wrong and was rolled back, 14 waits in staging for its last gate.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Mapping
@@ -122,8 +123,8 @@ def _record(version: str, day: str, accuracy: float, latency: float, size: int) 
             "pip_packages": ["fasttext==0.9.3", f"numpy=={'1.26.3' if number < 14 else '2.1.0'}"],
         },
         "lineage": {
-            "datasets": [{"uri": f"s3://texts/sentences-{day[:7]}", "name": f"sentences-{day[:7]}", "digest": f"sha256:{number:064x}"}],
-            "code": {"repository": "https://git.example.org/speech/train", "commit": f"{number:040x}"},
+            "datasets": [{"uri": f"s3://texts/sentences-{day[:7]}", "name": f"sentences-{day[:7]}", "digest": f"sha256:{hashlib.sha256(day.encode()).hexdigest()}"}],
+            "code": {"repository": "https://git.example.org/speech/train", "commit": hashlib.sha1(day.encode(), usedforsecurity=False).hexdigest()},
         },
         "parameters": {"minn": 1 if number == 14 else 2, "maxn": 4, "dim": 14 if number == 14 else 16},
         "artifacts": [
@@ -178,7 +179,7 @@ def _plan_lang_id(writer: _Writer) -> None:
     }, by="speech-lead")  # fmt: skip
     for version, day, accuracy, latency, size in _VERSIONS:
         fields = _record(version, day, accuracy, latency, size)
-        files = version_files(version, **fields)
+        files = version_files(version, "nlp/lang-id", **fields)
         writer.plan(day, files, by="train-bot")
         text = files[f"{LANG_ID}/versions/{version}/version.yaml"]
         evaluation = evidence_yaml(
@@ -207,7 +208,7 @@ def _plan_lang_id(writer: _Writer) -> None:
         f"{LANG_ID}/aliases/canary.yaml": alias_yaml("13", reason="the quantised one, on phones only"),
         f"{LANG_ID}/tags/v9-lts.yaml": tag_yaml("9"),
     }, hour=15)  # fmt: skip
-    draft = version_files("15", **_record("14", "2026-07-27", 0.946, 3.9, 5_200_000))
+    draft = version_files("15", "nlp/lang-id", **_record("14", "2026-07-27", 0.946, 3.9, 5_200_000))
     writer.plan(
         "2026-07-27", {p.replace("/versions/", "/drafts/"): text for p, text in draft.items()}
     )

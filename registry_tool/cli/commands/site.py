@@ -31,7 +31,7 @@ def _print_built(built: BuiltSite, target: str) -> None:
     )
     if facts.pages == "named":
         say(
-            "note:  named versions and the newest ten of each model have a separate page (--pages named)",
+            "note:  named versions and the newest ten of each model have their own page (--pages named)",
             err=True,
         )
     if built.carried:
@@ -44,7 +44,7 @@ def _print_built(built: BuiltSite, target: str) -> None:
 @site.command()
 @click.option(
     "-o", "--output", "target", metavar="DIR", required=True, shell_complete=complete_folder,
-    help="The folder of the site: a new one, an empty one, or a site, which is updated.",
+    help="The folder of the site: a new one, an empty one, or a site that is updated.",
 )  # fmt: skip
 @click.option(
     "--ref", metavar="REV", default="HEAD", show_default=True, help="A branch, tag or commit."
@@ -74,7 +74,7 @@ def build(
       registry site build -o public
       registry site build -o /srv/www/models --ref main --base-url https://example.org/models/
     """
-    with package_of_extra("registry site build", "site"):
+    with package_of_extra("the catalog site", "site"):
         from registry_tool.web.site.build import build_site
 
     with open_for_reading(repo, ref) as registry, progress_bar("models") as progress:

@@ -107,7 +107,8 @@ class Call:
         self.series = series
         self.subject = current_subject(request)
         self.view = service.view_for(self.subject)
-        self.home = service.writing_namespace(API)  # after the view: an answer from an older state is not kept
+        # After the view: an answer from an older state is not kept.
+        self.home = service.writing_namespace(API)
         self.headers: dict[str, str] = {}
         self._has_former_id = False
         self.is_alpha = is_alpha

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import orjson
@@ -32,9 +34,13 @@ MODEL_TOUCHED: Final = ("record", "wire", "status", "title", "versions", "stages
 PROXY_ROOT: Final = "registry"
 """The folder of the artifact proxy with the files of versions."""
 
-_MOST_BYTES: Final = 12 << 20
-_OVERHEAD: Final = 400  # of one that is kept, besides its bytes
-_MOST_LATEST: Final = 20_000
+# Of what is kept: the versions of a registry of a hundred thousand.
+_MOST_BYTES: Final = 96 << 20
+_OVERHEAD: Final = 280  # of one that is kept, besides its bytes
+# When there is no room, one in so many takes that of the oldest ones. Clients that go through more than there is room for,
+# again and again, would else find nothing that is kept.
+_ADMITTED: Final = 8
+_MOST_MODELS: Final = 20_000
 _MOST_METRICS: Final = 1000
 
 
@@ -43,12 +49,27 @@ def proxy_folder(version: VersionRecord) -> str:
     return f"{PROXY_ROOT}/{version.model.namespace}/{version.model.name}/{version.version}"
 
 
-class _Kept(NamedTuple):
-    """What was rendered, and what it was made from."""
+@dataclass(slots=True)
+class _Setting:
+    """What the JSON of all versions of a model says besides their records. With another one, all are other ones.
+
+    Attributes:
+        model: The model, or a later record that shows versions alike.
+        policy: ``serve.yaml`` and ``registry.yaml`` as JSON, and the namespace whose models have bare names.
+        titled: When a title of the model changed last, in milliseconds.
+    """
+
+    model: ModelRecord
+    policy: tuple[bytes, bytes, str]
+    titled: int
+
+
+class _Rendered(NamedTuple):
+    """The JSON of a version or a model, and what it was made from."""
 
     record: VersionRecord | ModelRecord
-    policy: bytes
-    others: tuple[object, ...]
+    setting: _Setting
+    latest: tuple[VersionRecord, ...]
     source: bytes
 
 
@@ -56,17 +77,22 @@ class _Latest(NamedTuple):
     """The latest versions of a model, and what says so."""
 
     model: ModelRecord
-    policy: bytes
+    setting: _Setting
     ids: tuple[int, ...]
 
 
 def _is_named_alike(one: ModelRecord, other: ModelRecord) -> bool:
-    """True where two states of a model show a version alike."""
+    """True where two states of a model name its versions alike, and number them alike."""
     return (
-        one.title == other.title
-        and one.touched.title == other.touched.title
+        one.name == other.name
+        and one.title == other.title
         and (one.titles is other.titles or one.titles == other.titles)
+        and (one.record is other.record or one.record == other.record)
     )
+
+
+def _is_same(some: Sequence[object], others: Sequence[object]) -> bool:
+    return len(some) == len(others) and all(map(operator.is_, some, others))
 
 
 def _filled(data: Mapping[str, object]) -> dict[str, object]:
@@ -98,51 +124,96 @@ def _params(record: Data) -> list[JSON]:
     ]
 
 
-class Renderer:
-    """Renders records; safe for one thread."""
+class _RenderedRecords:
+    """What was rendered, by the id of the record, within a bound.
 
-    def __init__(self) -> None:
-        self._kept: dict[int, _Kept] = {}
+    Args:
+        most: The bytes that it may take.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: dict[int, _Rendered] = {}
         self._bytes = 0
-        self._latest: dict[int, _Latest] = {}
+        self._refused = 0
 
-    def _keep(self, kept: _Kept) -> bytes:
-        number = kept.record.id
-        if number:
-            self._drop(number)
-            self._kept[number] = kept
-            self._bytes += len(kept.source) + _OVERHEAD
-            while self._bytes > _MOST_BYTES:
-                self._drop(next(iter(self._kept)))
-        return kept.source
+    def find(self, record: VersionRecord | ModelRecord) -> _Rendered | None:
+        """What was rendered of this very record."""
+        found = self._kept.get(record.id)
+        return found if found is not None and found.record is record else None
+
+    def keep(self, rendered: _Rendered) -> None:
+        """Keep it in place of what was rendered of a former record; one without an id is not kept."""
+        number, size = rendered.record.id, len(rendered.source) + _OVERHEAD
+        if not number:
+            return
+        self._drop(number)
+        if self._bytes + size > self._most:
+            self._refused += 1
+            if self._refused % _ADMITTED:
+                return
+        while self._kept and self._bytes + size > self._most:
+            self._drop(next(iter(self._kept)))
+        self._kept[number] = rendered
+        self._bytes += size
 
     def _drop(self, number: int) -> None:
         former = self._kept.pop(number, None)
         if former is not None:
             self._bytes -= len(former.source) + _OVERHEAD
 
+
+class Renderer:
+    """Renders records; safe for one thread.
+
+    Args:
+        most: The bytes that what is kept may take.
+    """
+
+    def __init__(self, most: int = _MOST_BYTES) -> None:
+        self._rendered = _RenderedRecords(most)
+        self._settings: dict[int, _Setting] = {}
+        self._latest: dict[int, _Latest] = {}
+
     def version(self, lookup: Lookup, version: VersionRecord) -> bytes:
         """A version as JSON."""
-        snapshot = lookup.snapshot
-        model, policy = snapshot.models[version.model], snapshot.serve
-        kept = self._kept.get(version.id)
-        if kept is not None and kept.record is version and kept.policy is policy:
-            known = kept.others[0]
-            if known is model or (isinstance(known, ModelRecord) and _is_named_alike(known, model)):
-                return kept.source
+        model = lookup.snapshot.models[version.model]
+        setting, kept = self._setting(lookup, model), self._rendered.find(version)
+        if kept is not None and kept.setting is setting:
+            return kept.source
         source = encode(self._version_data(lookup, model, version))
-        return self._keep(_Kept(version, policy, (model,), source))
+        self._rendered.keep(_Rendered(version, setting, (), source))
+        return source
 
     def model(self, lookup: Lookup, model: ModelRecord) -> bytes:
         """A model as JSON, with the latest version of each stage."""
-        policy, latest = lookup.snapshot.serve, self.latest(lookup, model)
-        kept = self._kept.get(model.id)
-        if kept is not None and kept.record is model and kept.policy is policy:
-            pairs = zip(kept.others, latest, strict=False)
-            if len(kept.others) == len(latest) and all(one is other for one, other in pairs):
-                return kept.source
+        latest = tuple(self.latest(lookup, model))
+        setting, kept = self._setting(lookup, model), self._rendered.find(model)
+        if kept is not None and kept.setting is setting and _is_same(kept.latest, latest):
+            return kept.source
         source = encode(self._model_data(lookup, model, latest))
-        return self._keep(_Kept(model, policy, tuple(latest), source))
+        self._rendered.keep(_Rendered(model, setting, latest, source))
+        return source
+
+    def _setting(self, lookup: Lookup, model: ModelRecord) -> _Setting:
+        """The same one as long as it says the same."""
+        snapshot, known = lookup.snapshot, self._settings.get(model.id)
+        policy = snapshot.serve, snapshot.settings, lookup.writing
+        if known is not None and known.model is model and _is_same(known.policy, policy):
+            return known
+        titled = snapshot.time(model.touched.title)
+        if (
+            known is not None
+            and (known.titled, known.policy) == (titled, policy)
+            and _is_named_alike(known.model, model)
+        ):
+            known.model, known.policy = model, policy
+            return known
+        found = _Setting(model, policy, titled)
+        while len(self._settings) >= _MOST_MODELS:
+            del self._settings[next(iter(self._settings))]
+        self._settings[model.id] = found
+        return found
 
     def stage(self, lookup: Lookup, version: VersionRecord) -> str:
         """The stage of a version."""
@@ -151,11 +222,11 @@ class Renderer:
 
     def latest(self, lookup: Lookup, model: ModelRecord) -> list[VersionRecord]:
         """The version with the highest number of each stage, in the order of the stages."""
-        policy, found = lookup.snapshot.serve, self._latest.get(model.id)
+        setting, found = self._setting(lookup, model), self._latest.get(model.id)
         # A model's record is another one after a new version, a move to a stage, or a change of an alias or a state.
-        if found is None or found.model is not model or found.policy != policy:
-            found = _Latest(model, policy, self._find_latest(lookup, model))
-            while len(self._latest) >= _MOST_LATEST:
+        if found is None or found.model is not model or found.setting is not setting:
+            found = _Latest(model, setting, self._find_latest(lookup, model))
+            while len(self._latest) >= _MOST_MODELS:
                 del self._latest[next(iter(self._latest))]
             self._latest[model.id] = found
         records = (lookup.snapshot.records.get(number) for number in found.ids)
@@ -204,7 +275,7 @@ class Renderer:
         return _filled(found)
 
     def _model_data(
-        self, lookup: Lookup, model: ModelRecord, latest: list[VersionRecord]
+        self, lookup: Lookup, model: ModelRecord, latest: Sequence[VersionRecord]
     ) -> dict[str, object]:
         snapshot = lookup.snapshot
         wire = member(model.file("wire.yaml"), API)

@@ -19,6 +19,9 @@ __all__ = ["draw_bar", "draw_lanes", "draw_model_figure", "draw_series"]
 
 _PANEL: Final = 164.0
 _LANE: Final = 52.0
+_LABEL: Final = 24.0  # percent: where two labels of one panel may meet on a narrow screen
+_LEFTMOST: Final = 10.0
+_RIGHTMOST: Final = 86.0
 _NARROW: Final = 3.0  # percent: too small for a name inside
 
 
@@ -71,10 +74,24 @@ def _draw_panel(panel: FigurePanel, time: TimeAxis, top: float) -> Iterator[str]
         shape = 'class="dot is" r="5"' if point.is_current else 'r="3.6"'
         yield f'<circle {shape} cx="{x}%" cy="{y}"><title>{escape(words)}</title></circle>'
     yield "</g>"
+    yield from _label_points(panel, places)
+
+
+def _label_points(panel: FigurePanel, places: list[tuple[float, float]]) -> Iterator[str]:
+    """The values of the current version and of the newest one, side by side on a narrow screen too."""
+    newest = places[-1][0]
     for point, (x, y) in zip(panel.points, places, strict=True):
-        if point.is_current or point is panel.points[-1]:
-            anchor = "end" if x > 90 else "start" if x < 10 else "middle"  # noqa: PLR2004
-            yield _text(x, y - 11, number_words(point.value), "lab", anchor)
+        if not point.is_current and point is not panel.points[-1]:
+            continue
+        words = number_words(point.value)
+        if x > _RIGHTMOST:
+            below = x < newest
+            yield _text(100, y + 20 if below else y - 11, words, "lab", "end")
+        elif x > _LEFTMOST:
+            near = x < newest < x + _LABEL
+            yield _text(x, y - 11, words, "lab", "end" if near else "middle")
+        else:
+            yield _text(x, y - 11, words, "lab", "start")
 
 
 def _draw_tenure(one: Tenure, place: tuple[float, float], y: float, kind: str) -> str:
@@ -184,7 +201,11 @@ def draw_bar(one: ComparedMetric, scale: float) -> Markup:
 def draw_lanes(view: TimelineView) -> Markup:
     """One line for each model of a page of the timeline; a script moves the line of a day over them."""
     time = TimeAxis(view.start, view.end, left=0.2, right=99.0)
+    height = 24 + len(view.lanes) * _LANE
     parts = []
+    for x, name in time.ticks():
+        parts.append(_line((x, x), (18, height), "grid"))
+        parts.append(_text(x, 11, name, "", "end" if x > 94 else ""))  # noqa: PLR2004
     for number, lane in enumerate(view.lanes):
         y = 24 + number * _LANE
         parts.append(_text(0, y + 14, lane.model, "lab"))
@@ -193,10 +214,6 @@ def draw_lanes(view: TimelineView) -> Markup:
             f'<rect class="lane-bed" x="0" width="100%" y="{y + 22:g}" height="22" rx="4"/>'
         )
         parts += _draw_lane(lane.tenures, time, y + 22, " was")
-    height = 24 + len(view.lanes) * _LANE
-    for x, name in time.ticks():
-        parts.append(_line((x, x), (18, height), "grid"))
-        parts.append(_text(x, 11, name, "", "end" if x > 94 else ""))  # noqa: PLR2004
     label = f"Which version of {len(view.lanes)} models was in {view.stage}, and when"
     ends = f'data-start="{escape(view.start)}" data-end="{escape(view.end)}" data-left="0.2" data-right="99"'
     return Markup(  # noqa: S704 - every text in it is escaped above

@@ -17,7 +17,9 @@ __all__ = [
     "mark_alias",
     "mark_change",
     "mark_names",
+    "mark_path",
     "mark_state",
+    "mark_subject",
     "mark_time",
 ]
 
@@ -74,6 +76,21 @@ def _list_names(line: VersionLine, stages: Collection[str], main: str) -> Iterat
         yield mark_state(line.state)
 
 
+def mark_subject(words: str, model: str, address: str) -> Markup:
+    """What was changed, with the name of its model as a link; ``model`` and ``address`` are empty where it has no page."""
+    sentence = words if "/" in words.partition(" ")[0] else words[:1].upper() + words[1:]
+    before, found, after = sentence.partition(model) if model else (sentence, "", "")
+    if not found:
+        return escape(sentence)
+    link = f'<a href="{escape(address)}">{escape(model)}</a>'
+    return Markup(f"{escape(before)}{link}{escape(after)}")  # noqa: S704 - escaped
+
+
+def mark_path(path: str) -> Markup:
+    """The path of a file, which may be broken after each slash."""
+    return Markup("/<wbr>").join(path.split("/"))
+
+
 def find_metric(metrics: tuple[Measurement, ...], key: str) -> Measurement | None:
     """The metric of a name; None where it was not measured."""
     for one in metrics:
@@ -85,7 +102,9 @@ def find_metric(metrics: tuple[Measurement, ...], key: str) -> Measurement | Non
 FILTERS: Final = {
     "alias": mark_alias,
     "change": mark_change,
+    "path": mark_path,
     "state": mark_state,
+    "subject": mark_subject,
     "when": mark_time,
 }
 """The filters of templates, by name."""

@@ -53,7 +53,7 @@ class VersionRows:
         self, line: VersionLine, model: str, columns: Sequence[str], url: Callable[[str], str]
     ) -> Iterator[str]:
         version = escape(line.version)
-        yield f'<tr{self._choose_class(line)}><td class="pick" hidden>'
+        yield f'<tr{self._choose_class(line)}><td class="pick">'
         if line.state not in _NOT_COMPARED:
             label = f"Select version {version} to compare"
             yield f'<input type="checkbox" value="{version}" aria-label="{label}">'

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from registry_tool.catalog.compare import list_values
 from registry_tool.catalog.search.summary import VersionRow
 from registry_tool.errors import InvalidManifestError
 from registry_tool.manifests.data import Data, records, text, texts
@@ -475,7 +474,7 @@ def _list_compared(reading: ModelReading, versions: Iterable[str]) -> ComparedVe
         if view is None or find_version_problem(view):
             continue
         try:
-            groups = list_values(view)
+            groups = reading.list_values(view)
         except InvalidManifestError:
             continue
         shape = tuple((group, name) for group, values in groups.items() for name in values)

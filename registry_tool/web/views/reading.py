@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from registry_tool.catalog.catalog import ModelView, VersionView
+from registry_tool.catalog.compare import Values, list_values
 from registry_tool.catalog.resolve import latest
 from registry_tool.catalog.search.summary import ModelRow, VersionRow, model_row, version_rows
 from registry_tool.errors import InvalidManifestError, RegistryError
@@ -82,6 +83,21 @@ class ModelReading:
     def place(self) -> dict[str, int]:
         """Where each version is among the rows."""
         return {row.version: number for number, row in enumerate(self.rows)}
+
+    def list_values(self, view: VersionView) -> Values:
+        """What comparisons need of a version; listed once.
+
+        Raises:
+            InvalidManifestError: The record cannot be read.
+        """
+        found = self._values.get(view.folder)
+        if found is None:
+            found = self._values[view.folder] = list_values(view)
+        return found
+
+    @cached_property
+    def _values(self) -> dict[str, Values]:
+        return {}
 
     @cached_property
     def metric_keys(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from registry_tool.catalog.catalog import VersionView
-from registry_tool.catalog.compare import Comparison, compare, list_values
+from registry_tool.catalog.compare import Comparison, compare
 from registry_tool.errors import InvalidManifestError
 from registry_tool.manifests.data import Data, get, in_order, member, records, text
 from registry_tool.manifests.problems import JSON
@@ -366,8 +366,10 @@ def _list_tenures(reading: ModelReading, version: str) -> tuple[tuple[Tenure, ..
     return tuple(found[:_MOST_TENURES]), len(found)
 
 
-def _try_compare(view: VersionView, other: _Side | None) -> Comparison | None:
-    return None if other is None else compare(other.view, view)
+def _try_compare(
+    reading: ModelReading, view: VersionView, other: _Side | None
+) -> Comparison | None:
+    return None if other is None else compare(other.view, view, reading.list_values)
 
 
 def view_version(reading: ModelReading, version: str) -> VersionPageView:
@@ -395,7 +397,7 @@ def _view_readable(reading: ModelReading, view: VersionView) -> VersionPageView:
     other = _find_other(reading, view)
     row = reading.by_version.get(view.version)
     metrics = dict(view.metrics if row is None else row.metrics)
-    found = _try_compare(view, other)
+    found = _try_compare(reading, view, other)
     names = dict.fromkeys([*metrics, *([] if other is None else other.view.metrics)])
     better = {key: reading.find_better(key) for key in names}
     files = tuple(_list_files(view, other))
@@ -420,5 +422,5 @@ def _view_readable(reading: ModelReading, view: VersionView) -> VersionPageView:
         comparison=None if found is None or other is None else _view_comparison(found, other, better),
         evidence=tuple(list_records(view)), signatures=tuple(list_signatures(reading, view)),
         lineage=tuple(list_lineage(record)), tenures=tenures, tenure_count=tenure_count,
-        has_card=reading.has_card(view), folder=view.folder, compared=list_values(view),
+        has_card=reading.has_card(view), folder=view.folder, compared=reading.list_values(view),
     )  # fmt: skip

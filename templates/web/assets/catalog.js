@@ -1,6 +1,9 @@
 // Theme, search key, tabs, copying and comparing. Pages are complete without it.
 'use strict';
 const root = document.documentElement;
+// Before the page is drawn, so that nothing moves: what needs a script is shown, and has its place.
+root.classList.add('js');
+if (navigator.clipboard) root.classList.add('copies');
 try {
   const kept = localStorage.getItem('theme');
   if (kept === 'light' || kept === 'dark') root.dataset.theme = kept;
@@ -8,7 +11,6 @@ try {
 
 function setUpTheme() {
   const button = document.getElementById('theme');
-  button.hidden = false;
   button.addEventListener('click', () => {
     const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
     root.dataset.theme = dark ? 'light' : 'dark';
@@ -50,10 +52,7 @@ function setUpTabs(list) {
 }
 
 function setUpCopy() {
-  if (!navigator.clipboard) return;
-  for (const cell of document.querySelectorAll('.act')) cell.hidden = false;
   for (const button of document.querySelectorAll('[data-copy]')) {
-    button.hidden = false;
     button.addEventListener('click', async () => {
       const said = document.getElementById('said');
       try {
@@ -70,8 +69,6 @@ function setUpCompare() {
   const link = document.getElementById('compare');
   if (!link) return;
   const boxes = [...document.querySelectorAll('td.pick input')];
-  if (boxes.length < 2) return;
-  for (const cell of document.querySelectorAll('.pick')) cell.hidden = false;
   const base = link.getAttribute('href');
   const update = () => {
     const picked = boxes.filter(box => box.checked).map(box => box.value).reverse();
@@ -86,7 +83,6 @@ function setUpCompare() {
     const query = picked.map((version, n) => `${'abcd'[n]}=${encodeURIComponent(`${link.dataset.model}@${version}`)}`);
     link.href = `${base}?${query.join('&')}`;
   };
-  link.hidden = false;
   for (const box of boxes) box.addEventListener('change', update);
   update();
 }
@@ -94,8 +90,7 @@ function setUpCompare() {
 function setUpFilter() {
   const field = document.getElementById('narrow');
   const rows = [...document.querySelectorAll('table.filtered tbody tr')];
-  if (!field || rows.length < 6) return;
-  field.hidden = false;
+  if (!field) return;
   const input = field.querySelector('input');
   input.addEventListener('input', () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);

@@ -43,7 +43,7 @@
     const older = page && !own ? await read(`${folder}/-/versions/${page}/index.json`) : null;
     const values = own ? own.compared : older && spread(older.compared, version);
     if (!values || !Object.keys(values).length) throw new Error(`${model.model} has no version ${match[3]} that can be read`);
-    return { name: `${model.model}@${version}`, values, better: own ? own.better : {} };
+    return { name: `${model.model}@${version}`, model: model.model, version, values, better: own ? own.better : {} };
   }
 
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -56,6 +56,7 @@
   function words(group, value) {
     if (value === undefined || value === null) return '';
     if (group === 'labels') return 'yes';
+    if (typeof value === 'string') return value.replace(/\b([0-9a-f]{12})[0-9a-f]{20,}\b/g, '$1…');
     if (typeof value === 'number') return String(Number(value.toPrecision(6)));
     if (group === 'artifacts' && typeof value === 'object')
       return value.uri || `${Number.isFinite(value.size) ? size(value.size) : '?'} ${(value.sha256 || '').slice(0, 12)}`;
@@ -97,12 +98,17 @@
     head.append(make('h2', '', group[0].toUpperCase() + group.slice(1)), make('p', '', `${differing.length} changed, ${names.length - differing.length} the same`));
     const box = make('div', 'box scroll');
     box.tabIndex = 0;
-    box.setAttribute('role', 'region');
+    box.setAttribute('role', 'group');
     box.setAttribute('aria-label', group);
     const shown = make('table');
     const line = make('tr');
     line.append(make('th', '', 'Name'));
-    sides.forEach(side => line.append(make('th', group === 'metrics' ? 'num' : '', side.name)));
+    const single = sides.every(side => side.model === sides[0].model);
+    for (const side of sides) {
+      const cell = make('th', group === 'metrics' ? 'num' : '', single ? side.version : side.name);
+      if (single) cell.prepend(make('span', 'hush', `${side.model}@`));
+      line.append(cell);
+    }
     const bars = group === 'metrics' && sides.length === 2;
     if (bars) line.append(make('th', 'wide', 'Relative, 10 % either way'));
     line.querySelectorAll('th').forEach(cell => { cell.scope = 'col'; });
@@ -111,7 +117,7 @@
     const body = make('tbody');
     for (const name of group === 'metrics' ? names : differing) {
       const row = make('tr');
-      const header = make('th', 'wrap', name);
+      const header = make('th', 'wrap key-cell', name);
       header.scope = 'row';
       row.append(header);
       const first = (sides[0].values[group] || {})[name];
@@ -133,9 +139,8 @@
     }
     shown.append(top, body);
     box.append(shown);
-    section.append(head);
-    if (body.children.length) section.append(box);
-    return section;
+    section.append(head, box);
+    return body.children.length ? section : null;
   }
 
   async function run() {
@@ -144,10 +149,13 @@
     const sides = await Promise.all(asked.map(find));
     document.title = `Compare ${sides.map(side => side.name).join(', ')}`;
     if (sides.every(side => same(side.values, sides[0].values))) result.append(make('p', 'box pad soft', 'No differences.'));
+    const equal = [];
     for (const group of result.dataset.groups.split(',')) {
       const found = table(group, sides);
       if (found) result.append(found);
+      else if (sides[0].values[group] && Object.keys(sides[0].values[group]).length) equal.push(group);
     }
+    if (equal.length && result.children.length) result.append(make('p', 'small soft', `The same in all: ${equal.join(', ')}.`));
   }
   run().catch(error => {
     trouble.textContent = error.message;

@@ -22,6 +22,11 @@ const COMPARE = {
   '>=': (a, b) => a >= b, '<=': (a, b) => a <= b, '!=': (a, b) => a != b, '=': (a, b) => a == b, // == compares bigints
   '>': (a, b) => a > b, '<': (a, b) => a < b,
 };
+// Whether a value that is less than, equal to or greater than the bound is accepted.
+const ACCEPTED = {
+  '>=': [false, true, true], '<=': [true, true, false], '!=': [true, false, true], '=': [false, true, false],
+  '>': [false, false, true], '<': [true, false, false],
+};
 const METRICS = 'metrics.';
 const DELETED = 'deleted';
 const own = (object, key) => Object.hasOwn(object, key) ? object[key] : undefined;
@@ -39,7 +44,8 @@ function readLanguage(manifest) {
 
 const strip = text => text.replace(BLANKS_AROUND, '');
 const compose = text => text.normalize('NFC');
-const casefold = text => Array.from(text, sign => folds.get(sign) ?? sign).join('');
+const ASCII = /^[\x00-\x7f]*$/;
+const casefold = text => ASCII.test(text) ? text.toLowerCase() : Array.from(text, sign => folds.get(sign) ?? sign).join('');
 const fold = text => compose(casefold(compose(text)));
 const FORMS = {
   folded: fold,
@@ -192,6 +198,14 @@ class Versions {
     return known[places ? places[row] : 0];
   }
 
+  // The rows whose value passes a test; there are few different values.
+  keep(rows, column, test) {
+    const [known, places] = this.columns[column];
+    const passing = known.map(test);
+    if (!places) return passing[0] ? rows : [];
+    return passing.includes(true) ? rows.filter(row => passing[places[row]]) : [];
+  }
+
   has(column, name, row) {
     return this.once(`${column}:${name}`, () => new Set(own(this.columns[column] ?? {}, name))).has(row);
   }
@@ -215,7 +229,7 @@ class Versions {
   // Where each row's text begins in the text of all.
   get texts() {
     return this.once('texts', () => {
-      const starts = new Uint32Array(this.count);
+      const starts = new Uint32Array(this.count + 1);
       const parts = [];
       let length = 0;
       for (let row = 0; row < this.count; row += 1) {
@@ -224,6 +238,7 @@ class Versions {
         length += part.length + 1;
         parts.push(part);
       }
+      starts[this.count] = length;
       return { starts, whole: parts.join('\0') };
     });
   }
@@ -235,7 +250,14 @@ class Versions {
     return fold(`${this.name}@${this.version(row)}`) + rest;
   }
 
-  // The rows whose text has a word.
+  // The rows whose text has a word: a few texts are read one by one, many as one text.
+  keepWith(rows, word) {
+    const { starts, whole } = this.texts;
+    if (rows.length * 2 < this.count || word.includes('\0')) return rows.filter(row => whole.slice(starts[row], starts[row + 1] - 1).includes(word));
+    const found = this.rowsWith(word);
+    return rows.filter(row => found[row]);
+  }
+
   rowsWith(word) {
     const { starts, whole } = this.texts;
     const found = new Uint8Array(this.count);
@@ -249,21 +271,24 @@ class Versions {
     return found;
   }
 
-  // A metric's numbers by row, undefined where it has none; and other values, by row.
+  // A metric's numbers by row, NaN where it has none; and other values, by row. Null for no such metric.
   metric(name) {
     return this.once(`metric:${name}`, () => {
       const column = own(this.columns.metrics ?? {}, name), odd = own(this.columns.odd ?? {}, name);
       if (!column && !odd) return null;
-      const numbers = new Array(this.count);
-      if (Array.isArray(column)) column.forEach((value, row) => { if (value !== null) numbers[row] = value; });
+      const numbers = new Float64Array(this.count).fill(NaN);
+      if (Array.isArray(column)) for (let row = 0; row < this.count; row += 1) numbers[row] = column[row] ?? NaN;
       else column?.rows.forEach((row, place) => { numbers[row] = column.values[place]; });
-      for (const [row, kind, value] of odd ?? []) numbers[row] = kind === 'number' ? readOddNumber(value) : { text: kind === 'text' ? value : null };
-      return numbers;
+      const others = new Map((odd ?? []).map(([row, kind, value]) => [row, kind === 'number' ? readOddNumber(value) : { text: kind === 'text' ? value : null }]));
+      return { numbers, others };
     });
   }
 
-  metricNames() {
-    return new Set([...Object.keys(this.columns.metrics ?? {}), ...Object.keys(this.columns.odd ?? {})]);
+  // Reads the columns that a later query may need.
+  prepare() {
+    this.isPrepared = true;
+    this.texts;
+    for (const name of Object.keys(this.columns.metrics ?? {})) this.metric(name);
   }
 }
 
@@ -290,10 +315,17 @@ function modelMatches(model, filter) {
   return match === 'member' ? model.labels.includes(fold(filter.value)) : (own(model.is, filter.field) ?? '') === FORMS[match](filter.value);
 }
 
-function findMetric(rows, asked, row) {
-  for (const name of [asked, asked.startsWith(METRICS) ? asked.slice(METRICS.length) : asked]) {
-    const value = rows.metric(name)?.[row];
-    if (value !== undefined) return value;
+// The metrics that a name may mean, the first first.
+function findMetrics(rows, asked) {
+  const names = asked.startsWith(METRICS) ? [asked, asked.slice(METRICS.length)] : [asked];
+  return names.map(name => rows.metric(name)).filter(Boolean);
+}
+
+function readMetric(metrics, row) {
+  for (const { numbers, others } of metrics) {
+    const value = numbers[row];
+    if (value === value) return value;
+    if (others.has(row)) return others.get(row);
   }
   return undefined;
 }
@@ -304,58 +336,81 @@ function boundHolds(value, bound) {
   return typeof value === 'object' ? bound.operator === '!=' : COMPARE[bound.operator](value, bound.value);
 }
 
-// The conditions on each version of a model: the file that must be readable, and the test.
+// The rows that satisfy a bound. Most metrics are plain numbers, of which there are many.
+function keepBound(versions, rows, bound, notes) {
+  const metrics = findMetrics(versions, bound.metric);
+  const kept = [];
+  let missing = 0;
+  if (metrics.length === 1 && !metrics[0].others.size && typeof bound.value === 'number') {
+    const [{ numbers }] = metrics, accepted = ACCEPTED[bound.operator], limit = bound.value;
+    for (let n = 0; n < rows.length; n += 1) {
+      const value = numbers[rows[n]];
+      if (value !== value) missing += 1;
+      else if (accepted[value < limit ? 0 : value > limit ? 2 : 1]) kept.push(rows[n]);
+    }
+  } else if (metrics.length) {
+    for (const row of rows) {
+      const value = readMetric(metrics, row);
+      if (value === undefined) missing += 1;
+      else if (boundHolds(value, bound)) kept.push(row);
+    }
+  } else {
+    missing = rows.length;
+  }
+  if (missing) notes.asked.add(bound.metric);
+  if (missing < rows.length) notes.found.add(bound.metric);
+  return kept;
+}
+
+// The conditions on the versions of a model: the file that must be readable, and the function that keeps rows.
 function stepsFor(query, model, notes) {
   const steps = [];
-  const { rows } = model;
+  const versions = model.rows;
   for (const filter of query.filters) {
     const { field, value } = filter, folded = fold(value);
     const isLabel = field === 'label' && !model.labels.includes(folded);
     if (!isLabel && !isOfVersion(filter) && !asksForDeleted(filter)) continue;
-    if (field === 'label') steps.push(['', row => rows.value('labels', row).includes(folded)]);
-    else if (field === 'alias') steps.push(['', row => rows.has('aliases', value, row)]);
-    else if (field === 'tag') steps.push(['', row => rows.has('tags', value, row)]);
-    else if (field === 'state') steps.push(['status', row => rows.value('state', row) === value]);
+    if (field === 'label') steps.push(['', rows => versions.keep(rows, 'labels', labels => labels.includes(folded))]);
+    else if (field === 'alias') steps.push(['', rows => rows.filter(row => versions.has('aliases', value, row))]);
+    else if (field === 'tag') steps.push(['', rows => rows.filter(row => versions.has('tags', value, row))]);
+    else if (field === 'state') steps.push(['status', rows => versions.keep(rows, 'state', state => state === value)]);
     else {
       const wanted = FORMS[language.ofVersion[field]](folded);
-      steps.push(['version', row => rows.value(field, row) === wanted]);
+      steps.push(['version', rows => versions.keep(rows, field, one => one === wanted)]);
     }
   }
-  for (const bound of query.bounds) {
-    steps.push(['version', row => {
-      const value = findMetric(rows, bound.metric, row);
-      if (value === undefined) {
-        if (!notes.asked.has(bound.metric)) notes.asked.add(bound.metric);
-        notes.models.add(rows);
-        return false;
-      }
-      notes.found.add(bound.metric);
-      return boundHolds(value, bound);
-    }]);
-  }
-  for (const word of query.words) {
+  for (const bound of query.bounds) steps.push(['version', rows => keepBound(versions, rows, bound, notes)]);
+  // Long words first: they leave the fewest.
+  for (const word of query.words.toSorted((a, b) => b.length - a.length)) {
     if (model.text.includes(word)) continue;
-    const found = rows.rowsWith(word);
-    steps.push(['version', row => found[row] === 1]);
+    steps.push(['version', rows => versions.keepWith(rows, word)]);
   }
   return steps;
 }
 
-// Whether a row passes; null where the answer is in a file that cannot be read.
-function passes(rows, row, steps) {
-  const isUnreadable = rows.columns.unreadable !== undefined && rows.isUnreadable(row);
-  for (const [needs, passes] of steps) {
-    if (isUnreadable && needs && rows.has('unreadable', needs, row)) return null;
-    if (!passes(row)) return false;
+// The rows that pass, and the rows for which the deciding file cannot be read.
+function narrow(versions, rows, steps) {
+  if (!versions.columns.unreadable) return [steps.reduce((left, [, keep]) => left.length ? keep(left) : left, rows), []];
+  const unreadable = [];
+  const setAside = (left, test) => {
+    const [bad, good] = [left.filter(test), left.filter(row => !test(row))];
+    unreadable.push(...bad);
+    return good;
+  };
+  let left = rows;
+  for (const [needs, keep] of steps) {
+    if (needs) left = setAside(left, row => versions.has('unreadable', needs, row));
+    left = keep(left);
   }
-  return isUnreadable ? null : true;
+  left = setAside(left, row => versions.isUnreadable(row));
+  return [left, unreadable.sort((a, b) => a - b)];
 }
 
 // Only one version can have an alias or a tag.
-function rowsWorthAsking(query, rows) {
+function rowsWorthAsking(query, versions) {
   const named = query.filters.find(isPointer);
-  if (named) return own(rows.columns[named.field === 'alias' ? 'aliases' : 'tags'] ?? {}, named.value) ?? [];
-  return { length: rows.count };
+  if (named) return own(versions.columns[named.field === 'alias' ? 'aliases' : 'tags'] ?? {}, named.value) ?? [];
+  return versions.once('all', () => Array.from({ length: versions.count }, (_, row) => row));
 }
 
 function searchModel(model, query, results) {
@@ -368,31 +423,27 @@ function searchModel(model, query, results) {
   const certain = query.filters.filter(f => !isOfVersion(f) && !(query.versions && isOfEither(f)));
   if (!certain.every(filter => modelMatches(model, filter))) return;
   if (!query.versions) {
-    if (query.words.every(word => model.text.includes(word))) results.found.push([model, null]);
+    if (query.words.every(word => model.text.includes(word))) results.found.push([model, [null]]);
     return;
   }
-  const { rows } = model;
-  if (!rows) return;
-  const steps = stepsFor(query, model, results.notes);
-  const asked = rowsWorthAsking(query, rows);
-  for (let n = 0; n < asked.length; n += 1) {
-    const row = Array.isArray(asked) ? asked[n] : n;
-    if (!wantsDeleted && rows.value('state', row) === DELETED) continue;
-    const passed = passes(rows, row, steps);
-    if (passed) results.found.push([model, row]);
-    else if (passed === null) results.unreadable.push(`${model.name}@${rows.version(row)}`);
-  }
+  const versions = model.rows;
+  if (!versions) return;
+  const asked = rowsWorthAsking(query, versions);
+  const rows = wantsDeleted ? asked : versions.keep(asked, 'state', state => state !== DELETED);
+  const [found, unreadable] = narrow(versions, rows, stepsFor(query, model, results.notes));
+  if (found.length) results.found.push([model, found]);
+  for (const row of unreadable) results.unreadable.push(`${model.name}@${versions.version(row)}`);
 }
 
-function describe([model, row], query) {
+function describe(model, row, query) {
   if (row === null) return { reference: model.name, model: model.name, title: model.title ?? '', task: model.task ?? '', description: model.description };
   const { rows } = model;
   const metrics = [...new Set(query.bounds.map(bound => bound.metric))].map(asked => {
-    const value = findMetric(rows, asked, row);
+    const value = readMetric(findMetrics(rows, asked), row);
     return [asked, typeof value === 'object' ? value.text ?? '' : String(value ?? '')];
   });
   return {
-    reference: `${model.name}@${rows.version(row)}`, model: model.name, version: rows.version(row), place: row,
+    reference: nameOf(model, row), model: model.name, version: rows.version(row), place: row,
     hasPage: !model.pages || model.pages.includes(row), state: rows.value('state', row), day: rows.day(row),
     aliases: rows.namesOf('aliases', row), metrics, description: rows.columns.descriptions[row],
   };
@@ -404,19 +455,32 @@ function onlyNamespace(query) {
 }
 
 function search(query, limit) {
-  const results = { found: [], unreadable: [], notes: { asked: new Set(), found: new Set(), models: new Set() } };
+  const results = { found: [], unreadable: [], notes: { asked: new Set(), found: new Set() } };
   const namespace = onlyNamespace(query);
   for (const model of inOrder()) {
     if (namespace === null || model.namespace === namespace) searchModel(model, query, results);
   }
   const missing = [...results.notes.asked].filter(name => !results.notes.found.has(name)).sort();
   return {
-    count: results.found.length,
-    rows: results.found.slice(0, limit).map(one => describe(one, query)),
-    references: limit === null ? results.found.map(([model, row]) => row === null ? model.name : `${model.name}@${model.rows.version(row)}`) : undefined,
+    count: results.found.reduce((sum, [, rows]) => sum + rows.length, 0),
+    rows: takeFirst(results.found, limit ?? 0).map(([model, row]) => describe(model, row, query)),
+    references: limit === null ? takeFirst(results.found, Infinity).map(([model, row]) => nameOf(model, row)) : undefined,
     unreadable: results.unreadable,
     notes: missing.map(name => `no searched version has a metric ${show(name)}`),
   };
+}
+
+const nameOf = (model, row) => row === null ? model.name : `${model.name}@${model.rows.version(row)}`;
+
+function takeFirst(found, limit) {
+  const taken = [];
+  for (const [model, rows] of found) {
+    for (const row of rows) {
+      if (taken.length >= limit) return taken;
+      taken.push([model, row]);
+    }
+  }
+  return taken;
 }
 
 let ordered = null;
@@ -449,6 +513,24 @@ async function load(manifest, namespace) {
   }));
 }
 
+const SLICE = 8; // milliseconds, so that a query does not wait
+let preparing = false;
+
+// Prepares the columns in slices, between messages.
+function prepareSoon() {
+  if (preparing) return;
+  preparing = true;
+  const waiting = [...shards.values()].flat().filter(model => model.rows && !model.rows.isPrepared);
+  const go = () => {
+    const end = performance.now() + SLICE;
+    while (waiting.length && performance.now() < end) waiting.pop().rows.prepare();
+    preparing = waiting.length > 0;
+    if (preparing) setTimeout(go);
+    else postMessage({ prepared: true });
+  };
+  setTimeout(go);
+}
+
 self.onmessage = async ({ data: { id, manifest, line, versions, limit } }) => {
   try {
     await open(manifest);
@@ -457,6 +539,7 @@ self.onmessage = async ({ data: { id, manifest, line, versions, limit } }) => {
     const start = performance.now();
     const answer = search(query, limit);
     postMessage({ id, ...answer, versions: query.versions, milliseconds: performance.now() - start });
+    prepareSoon();
   } catch (error) {
     if (!(error instanceof UsageError)) opened = language ? opened : null;
     postMessage({ id, error: error.message, remedy: error instanceof UsageError ? error.remedy : '' });

@@ -1,5 +1,7 @@
 // The search page: sends the query to the worker, and shows the models found.
 'use strict';
+// The first view waits for the answer, so that nothing moves.
+if (new URLSearchParams(location.search).get('q')) document.documentElement.classList.add('asking');
 document.addEventListener('DOMContentLoaded', () => {
   const PAGE = 50;
   const WAIT = 80; // milliseconds after a key
@@ -16,6 +18,7 @@ document.addEventListener('DOMContentLoaded', () => {
   }
 
   function showProblem(message, remedy) {
+    document.documentElement.classList.remove('asking');
     problem.replaceChildren(make('p', message));
     if (remedy) problem.append(make('p', remedy, { class: 'soft' }));
     problem.hidden = false;
@@ -63,6 +66,7 @@ document.addEventListener('DOMContentLoaded', () => {
   }
 
   function showAnswer(answer) {
+    document.documentElement.classList.remove('asking');
     problem.hidden = true;
     const what = answer.versions ? 'version' : 'model';
     const shown = answer.rows.length;

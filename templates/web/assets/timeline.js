@@ -17,7 +17,7 @@
     for (const row of rows) row.classList.remove('first');
     if (!day) {
       line.setAttribute('visibility', 'hidden');
-      words.hidden = true;
+      words.textContent = '';
       return;
     }
     const moment = Math.min(Date.parse(`${day}T23:59:59Z`), Math.max(end, start + 864e5));
@@ -27,8 +27,8 @@
     const found = rows.filter(row => Date.parse(row.dataset.from) <= moment && (!row.dataset.to || Date.parse(row.dataset.to) > moment));
     for (const row of found) row.classList.add('first');
     const names = found.map(row => `${row.cells[0].textContent} ${row.cells[1].textContent}`);
-    words.textContent = `On ${day}, ${found.length} ${found.length === 1 ? 'model' : 'models'} of this page ${found.length === 1 ? 'was' : 'were'} in ${lanes.dataset.stage}${names.length ? `: ${names.join(', ')}` : ''}.`;
-    words.hidden = false;
+    const date = new Date(day).toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
+    words.textContent = `On ${date}, ${found.length} ${found.length === 1 ? 'model' : 'models'} of this page ${found.length === 1 ? 'was' : 'were'} in ${lanes.dataset.stage}${names.length ? `: ${names.join(', ')}` : ''}.`;
   }
 
   input.addEventListener('input', () => {
@@ -37,7 +37,6 @@
       history.replaceState(null, '', input.value ? `?day=${input.value}` : location.pathname);
     } catch { /* a file has no address to share */ }
   });
-  field.hidden = false;
   const asked = new URLSearchParams(location.search).get('day');
   if (asked && /^\d{4}-\d\d-\d\d$/.test(asked)) input.value = asked;
   show();

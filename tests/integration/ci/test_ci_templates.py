@@ -14,7 +14,7 @@ from registry_tool._version import VERSION
 from registry_tool.edits.codeowners import Host
 from registry_tool.scaffold.templates import ci_files
 
-WORKFLOWS = ["artifacts", "automerge", "deploy-events", "nightly", "promote", "validate"]
+WORKFLOWS = ["artifacts", "automerge", "deploy-events", "nightly", "promote", "site", "validate"]
 # What may be written by strangers: it reaches a shell through `env` only.
 EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
@@ -86,11 +86,21 @@ def test_jobs_that_read_what_strangers_wrote_have_no_secrets_and_cannot_write() 
         assert "pull_request_target" not in text, name
 
 
+def test_one_job_publishes_pages_and_runs_nothing_else() -> None:
+    building, _, publishing = texts("github")[".github/workflows/site.yml"].partition(
+        "\n  publish:\n"
+    )
+    assert ": write" not in building
+    assert re.findall(r"(\S+): write", publishing) == ["pages", "id-token"]
+    assert "run:" not in publishing
+    assert "checkout" not in publishing
+
+
 def test_one_version_of_the_program_is_asked_for() -> None:
     for ci in ("github", "gitlab"):
         text = texts(ci)[f".{ci}/registry-tool.txt"]
         lines = [line for line in text.splitlines() if not line.startswith("#")]
-        assert lines == [f"registry-tool=={VERSION}"]
+        assert lines == [f"registry-tool[site]=={VERSION}"]
 
 
 def test_both_hosts_ask_the_same_of_whoever_opens_a_request() -> None:
@@ -103,9 +113,9 @@ def test_the_files_name_commands_and_options_that_there_are(ci: Host, tmp_path: 
     found: set[tuple[str, str]] = set()
     for text in texts(ci).values():
         for line in text.replace("\\\n", " ").splitlines():
-            for command, rest in re.findall(r"\bregistry (check|diff|events|promote|codeowners)\b([^|>`]*)", line):  # fmt: skip
+            for command, rest in re.findall(r"\bregistry (check|diff|events|promote|codeowners|site build)\b([^|>`]*)", line):  # fmt: skip
                 found |= {(command, option) for option in re.findall(r"(?<!\S)--[a-z-]+", rest)}
     assert len(found) > 10
     for command in {command for command, _ in found}:
-        helped = run_program(command, "--help", cwd=tmp_path).out
+        helped = run_program(*command.split(), "--help", cwd=tmp_path).out
         assert [o for c, o in found if c == command and f"{o} " not in helped and f"{o}\n" not in helped] == []  # fmt: skip

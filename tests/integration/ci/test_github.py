@@ -196,6 +196,26 @@ def test_a_history_that_was_rewritten_sends_nothing(on_host: Make) -> None:
     assert ran.code == 1
 
 
+# --- site
+
+
+def test_the_site_is_published_where_it_is_enabled(on_host: Make) -> None:
+    place = on_host("github")
+    published = place.folder / "uploaded/published"
+    payload = {"ref": "refs/heads/main", "before": place.tip(), "after": place.tip()}
+    assert run_act(place, "site", "push", payload).code == 0
+    assert not published.exists()
+    address = "https://acme.example.org/models/"
+    place.land({f"{MODEL}/versions/1/version.yaml": "schema: version/v1\nmodel: [\n"})
+    enabled = ("--var", "REGISTRY_SITE=true", "--var", f"REGISTRY_SITE_URL={address}")
+    ran = run_act(place, "site", "push", payload, *enabled)
+    assert ran.code == 0, ran.out
+    assert "cannot read nlp/lang-id" in ran.out  # and the site is published
+    assert (published / "models/nlp/lang-id/index.html").is_file()
+    assert not (published / ".build.json").exists()
+    assert address in (published / "timeline/feed.xml").read_text()
+
+
 # --- nightly
 
 

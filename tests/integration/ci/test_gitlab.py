@@ -219,6 +219,23 @@ def test_a_history_that_was_rewritten_sends_nothing(on_host: Make) -> None:
     assert ran.code == 1
 
 
+# --- site
+
+
+def test_the_site_is_published_where_it_is_enabled(on_host: Make) -> None:
+    place = on_host("gitlab")
+    variables = {
+        "CI_PIPELINE_SOURCE": "push",
+        "CI_COMMIT_BEFORE_SHA": place.tip(),
+        "CI_COMMIT_SHA": place.tip(),
+        "CI_PAGES_URL": "https://acme.example.org/models",
+    }
+    assert "pages" not in ends(on_main(place, **variables))
+    ran = on_main(place, **variables, REGISTRY_SITE="true")
+    assert ends(ran)["pages"] == "PASS", ran.out
+    assert "built the site of acme" in ran.out
+
+
 # --- schedules
 
 

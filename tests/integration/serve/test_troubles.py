@@ -275,7 +275,9 @@ def test_a_manifest_that_was_broken_by_hand_is_told_and_all_others_are_served(
 ) -> None:
     path = "models/default/bad/model.yaml"
     with serve_impatiently(bare) as server:
-        assert_works(server, [KOLENA], name="good")  # with a version: Kolena shows no model without one
+        assert_works(
+            server, [KOLENA], name="good"
+        )  # with a version: Kolena shows no model without one
         broken = _push(tmp_path, bare, {path: "schema: model/v2\n  owner: [\n"})
         _wait_until(lambda: _status(server)["commit"] == broken, "the push")
         problems = cast("Mapping[str, str]", _status(server)["problems"])

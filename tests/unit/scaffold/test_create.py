@@ -426,8 +426,8 @@ def test_a_place_where_somebody_builds_and_what_is_no_place_stay(tmp_path: Path)
 @pytest.mark.parametrize(
     ("remote", "extra"),
     [
-        ("s3://acme/models", "[s3]"), ("ssh://me@host/data", "[ssh]"), ("webdavs://dav.example.org/x", "[webdav]"),
-        ("gs://acme", "[gs]"), ("azure://acme", "[azure]"), ("https://example.org/x", ""), ("../storage", ""), (None, ""),
+        ("s3://acme/models", "[s3,site]"), ("ssh://me@host/data", "[ssh,site]"), ("webdavs://dav.example.org/x", "[webdav,site]"),
+        ("gs://acme", "[gs,site]"), ("azure://acme", "[azure,site]"), ("https://example.org/x", "[site]"), ("../storage", "[site]"), (None, "[site]"),
     ],
 )  # fmt: skip
 def test_ci_installs_what_the_remote_needs(

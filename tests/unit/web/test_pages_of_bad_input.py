@@ -104,6 +104,7 @@ def test_hostile_texts_are_texts(tmp_path: Path) -> None:
         "parameters": {HOSTILE: {"a": HOSTILE}}, "metadata": {HOSTILE: HOSTILE},
         "environment": {"pip_packages": [HOSTILE]}, "created_at": "2026-01-01T00:00:00.000Z",
     }  # fmt: skip
+    second: dict[str, JSON] = {**fields, "artifacts": [stored_artifact(b"2")]}
     name = f"nlp/{long}"
     files = {
         "registry.yaml": registry_yaml(description=HOSTILE, stages={"production": {"require": [{"metric": 'f1 "<b>"', "min": 0.1}]}}),
@@ -111,7 +112,7 @@ def test_hostile_texts_are_texts(tmp_path: Path) -> None:
         f"models/{name}/model.yaml": model_yaml(long, description=HOSTILE, owner=HOSTILE, labels=["x"]),
         f"models/{name}/title.yaml": render({"schema": "title/v1", "title": HOSTILE}).decode(),
         **version_files("1", name, **fields),
-        **version_files("2", name, **{**fields, "artifacts": [stored_artifact(b"2")]}),
+        **version_files("2", name, **second),
         f"models/{name}/aliases/production.yaml": alias_yaml("2", name, reason=HOSTILE),
         f"models/{name}/versions/1/status.yaml": status_yaml("withdrawn", reason=HOSTILE),
     }  # fmt: skip

@@ -1,10 +1,26 @@
-"""Test runs of Kolena's own client, unmodified: from a model to a gate, and every field over a fresh clone.
+"""Kolena's own client, unmodified: each id of its features is a check, and every field is read again over a fresh clone.
 
-Each id of its features is a check. What the client cannot read is read from the objects that the server wrote.
+| id | feature | test |
+| --- | --- | --- |
+| KO-2 | a model is only metadata | models, ``only metadata`` |
+| KO-3 | create, load, load or create | models |
+| KO-4 | a name is unique over workflows, and not blank | models |
+| KO-5 | a model is updated and renamed; the client has no call for it, so one is made without it | models, ``renamed`` |
+| KO-6 | free metadata | models, ``METADATA`` of the script |
+| KO-7 | tags, and the models that have all of some | models |
+| KO-8 | one workflow each; mixing is an error | runs |
+| KO-9 to KO-11 | only what is missing is inferred; an inference is kept for each model and sample | runs |
+| KO-12 | test cases and suites have versions that do not change | models |
+| KO-13 to KO-15 | ``test`` with and without ``reset``, again, with configurations | runs |
+| KO-16 | a crash is recorded | runs, with its commit |
+| KO-17 | no evaluator runs on the server | runs |
+
+What the client cannot read is read from the objects that the server wrote.
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,8 +31,8 @@ import httpx
 import pytest
 from support import git, run_program
 from support.kolena_runs import TestedModel, add_model, add_suite, upload_metrics
-from support.kolena_wire import PREFIX, Rows, add_case, decode_rows, said
-from support.served_apps import Reply, ServedApp
+from support.kolena_wire import PREFIX, RemoteApp, Rows, add_case, decode_rows, said
+from support.served_apps import ServedApp
 from support.wire_clients import run_client, running_server
 
 from registry_tool.live.records import ObjectRecord
@@ -24,6 +40,7 @@ from registry_tool.manifests.data import Data, member, records, text
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.service import Service, ServiceOptions, open_service
 
+PAGE: Final = Path(__file__).parents[3] / "docs" / "serve-kolena.md"
 GATE: Final = "kolena/holdout@1/Judge/suite/accuracy"
 STORED: Final[list[JSON]] = [
     ["bonjour", 7, {"source": "web"}, "fr", "fr", 0.75, False],
@@ -31,6 +48,48 @@ STORED: Final[list[JSON]] = [
     ["good day", 8, {"source": "web"}, "en", "en", 0.5, False],
     ['say "NaN"\n', 10, {"source": "web"}, "en", "en", "NaN", False],
 ]
+MODEL: Final = "helpful-meadow-5 (YOLOR-D6, 1280x1280, pytorch-1.7)"
+METADATA: Final[Mapping[str, JSON]] = {
+    "framework": "pytorch-1.7",
+    "trainer": "Ada",
+    "commit": "0a1b2c3",
+    "links": ["https://runs.example.org/5"],
+    "notes": "Trained twice.\nThe second one won.",
+    "weights": "s3://models/yolor/5.pt",
+    "data set": {"name": "coco", "version": 3},
+    "hyperparameters": {"lr": 0.001, "epochs": 300, "mixed": True, "warm-up": None},
+    "seed": 7,
+}
+OF_MODELS: Final[Mapping[str, JSON]] = {
+    "KO-2 only metadata": {
+        "name": MODEL,
+        "metadata": {**METADATA},
+        "tags": ["edge", "not a label!"],
+    },
+    "KO-3 created, loaded, loaded or created": [True, True, "NotFoundError"],
+    "KO-4 unique": [
+        "NameConflictError",
+        "NameConflictError",
+        "WorkflowMismatchError",
+        "ValueError",
+    ],
+    "KO-7 by all tags": [[MODEL, "second"], [MODEL, "second"], [MODEL], []],
+    "KO-12 versions of a case": [[1, 2], [2, 1], "NameConflictError"],
+    "KO-12 old versions of a case": [
+        ["Short ones.", [["fr a", "fr"], ["de b", "de"]]],
+        ["Shorter ones.", [["de b", "de"], ["en c", "en"]]],
+    ],
+    "KO-12 a version that does not exist": "NotFoundError",
+    "KO-12 versions of a suite": [1, 2, 2],
+    "KO-12 old versions of a suite": [
+        ["Kept apart.", ["nightly", "weekly"], ["short/β"]],
+        ["Kept apart.", ["nightly", "weekly"], ["short/β", "long"]],
+    ],
+    "KO-12 suites by tags": ["holdout"],
+    "KO-12 mixed": "TypeError",
+    "samples": [["short/β", 2, ["de b", "en c"]], ["long", 1, ["it e", "nl f"]]],
+    "metadata": {"source": "web"},
+}
 EXPECTED: Final[Mapping[str, JSON]] = {
     "KO-8 mixed": "WorkflowMismatchError",
     "KO-9 remaining": [["bonjour", "guten Tag ☀", "good day", 'say "NaN"\n'], ""],
@@ -65,15 +124,47 @@ def other_clone(registry: Path, tmp_path: Path) -> Iterator[tuple[Path, dict[str
     yield clone, {name: str(tmp_path / name) for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME")}
 
 
-def set_gate(registry: Path, least: float) -> None:
-    """Publish a stage whose only gate is a threshold."""
+def publish_stages(registry: Path, stages: str) -> None:
+    """Publish other stages."""
     settings = registry / "registry.yaml"
     kept = settings.read_text().partition("\nstages:")[0].rstrip()
-    stages = (
-        f"\nstages:\n  production:\n    require:\n      - metric: {GATE}\n        min: {least}\n"
-    )
-    settings.write_text(kept + stages)
-    git(registry, "commit", "-qam", f"Production needs {least}")
+    settings.write_text(f"{kept}\n{stages}")
+    git(registry, "commit", "-qam", "Stages")
+
+
+def set_gate(registry: Path, least: float) -> None:
+    """Publish a stage whose only gate is a threshold."""
+    gate = f"- metric: {GATE}\n        min: {least}"
+    publish_stages(registry, f"stages:\n  production:\n    require:\n      {gate}\n")
+
+
+def test_models_test_cases_and_suites(registry: Path, tmp_path: Path) -> None:
+    with running_server(registry, "--api", "kolena") as server:
+        found = run_client(
+            "kolena", "kolena_models.py", url=server.url, step="write", metadata={**METADATA}
+        )
+        before = run_client("kolena", "kolena_models.py", url=server.url, step="read")
+        assert isinstance(found, dict)
+        ids = found.pop("ids")
+        assert found == OF_MODELS
+        server.kill()
+    with other_clone(registry, tmp_path) as (clone, env), running_server(clone, "--api", "kolena", env=env) as server:  # fmt: skip
+        assert run_client("kolena", "kolena_models.py", url=server.url, step="read") == before
+        assert isinstance(ids, list)
+        changed: dict[str, JSON] = {
+            "model_id": ids[0],
+            "name": "KO-5",
+            "metadata": {"seed": 8},
+            "tags": ["x"],
+        }
+        with httpx.Client(base_url=server.url) as client:
+            assert client.put(f"{PREFIX}/generic/model/edit", json=changed).status_code == 200
+        names: list[JSON] = ["KO-5", "second"]
+        shown = run_client("kolena", "kolena_models.py", url=server.url, step="load", names=names)
+        renamed = member(shown, "KO-5")
+        assert renamed == {"name": "KO-5", "metadata": {"seed": 8}, "tags": ["x"]}
+    done = run_program("check", "--all", cwd=clone)
+    assert done.code == 0, done.out + done.err
 
 
 def test_every_feature_of_the_client_up_to_a_gate(registry: Path, tmp_path: Path) -> None:
@@ -87,6 +178,8 @@ def test_every_feature_of_the_client_up_to_a_gate(registry: Path, tmp_path: Path
     with other_clone(registry, tmp_path) as (clone, env), running_server(clone, "--api", "kolena", env=env) as server:  # fmt: skip
         assert run_client("kolena", "kolena_runs.py", url=server.url, step="read") == before
     git(registry, "reset", "-q", "--hard")
+    crashed = "Mark the test run lang-id (fast) on holdout by Judge as crashed"
+    assert crashed in git(registry, "log", "--format=%s").splitlines()
     done = run_program("check", "--all", cwd=registry)
     assert done.code == 0, done.out + done.err
 
@@ -103,6 +196,29 @@ def test_every_feature_of_the_client_up_to_a_gate(registry: Path, tmp_path: Path
     assert shown.code == 0, shown.err
 
 
+def read_blocks(language: str) -> list[str]:
+    """The blocks of the page about this protocol, of one language."""
+    found = re.findall(
+        r"^```(\w+)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    return [body for name, body in found if name == language]
+
+
+def test_the_program_and_the_commands_of_the_page_run(registry: Path, tmp_path: Path) -> None:
+    (program,), (stages,), (commands,) = map(read_blocks, ("python", "yaml", "bash"))
+    with running_server(registry, "--api", "kolena") as server:
+        for _ in range(2):  # the second time everything is found again
+            run = run_client("kolena", "kolena_page.py", url=server.url, program=program, page=PAGE.name)  # fmt: skip
+            assert member(run)["samples"] == 4
+            subjects = git(registry, "log", "--format=%s").splitlines()
+        assert subjects.count("Add model default/lang-id") == 1
+    publish_stages(registry, stages)
+    for line in commands.splitlines():
+        done = run_program(*line.split()[1:], cwd=registry)
+        assert done.code == 0, done.out + done.err
+    assert done.out.startswith("default/lang-id@1 ")
+
+
 # --- all fields, over a fresh clone
 
 A, B = '{"a": NaN, "locator": "ü"}', '{"locator": "b"}'
@@ -114,32 +230,6 @@ ROWS: Final[Mapping[str, Rows]] = {
 }
 CONFIGURATION: Final[dict[str, JSON]] = {"display_name": "score ≥ ½", "configuration": {"b": 1, "a": [None, "ü"]}}  # fmt: skip
 WRITTEN: Final = '{"a": [null, "ü"], "b": 1}'
-
-
-class RemoteApp:
-    """A server of another process, asked as one of this process."""
-
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
-
-    def ask(
-        self,
-        method: str,
-        path: str,
-        body: JSON = None,
-        *,
-        content: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Reply:
-        """Make one request."""
-        url = path if "://" in path else f"{PREFIX}/{path}"
-        if content is None:
-            found = self._client.request(method, url, json=body if body is not None else {})
-        else:
-            found = self._client.request(method, url, content=content, headers=headers)
-        is_json = found.headers.get("content-type", "").startswith("application/json")
-        data = found.json() if is_json and found.content else {"text": ""}
-        return Reply(found.status_code, data, found.headers, found.content)
 
 
 def write_everything(app: ServedApp) -> dict[str, JSON]:
