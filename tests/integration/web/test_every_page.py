@@ -120,7 +120,9 @@ def test_the_keyboard_reaches_everything(chromium: ChromiumProcess, shown_site: 
                 if reached[-1:] != [int(at["n"])]:
                     reached.append(int(at["n"]))
                 if not (at["outlined"] and at["seen"]):
-                    faults.append((name, f"{there[reached[-1]]} does not show that it has the focus: {at}"))
+                    faults.append(
+                        (name, f"{there[reached[-1]]} does not show that it has the focus: {at}")
+                    )
                 if len(reached) == len(there):
                     break
             if reached != [*range(len(there))]:
