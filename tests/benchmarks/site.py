@@ -26,7 +26,7 @@ __all__ = ["Row", "measure_site", "render_rows"]
 
 _REGISTRY: Final = (sys.executable, "-m", "registry_tool")
 _QUERY: Final = "accuracy>=2"
-_MOVED: Final = "refs/heads/site-benchmark"
+_MOVED: Final = tuple(f"refs/heads/site-benchmark-{number}" for number in range(1, 4))
 _MEGABYTE: Final = 1_000_000
 
 
@@ -46,18 +46,19 @@ class Row(NamedTuple):
     met: bool = True
 
 
-def _move_alias(corpus: Path) -> None:
-    """A commit on the main branch that moves one alias, on a branch that later runs replace."""
-    model = model_name(7)
-    text = f"schema: alias/v1\nmodel: {model}\nversion: '2'\n"
-    commands = (
-        f"commit {_MOVED}\ncommitter Bench <bench@example.org> 1900000000 +0000\ndata 5\nMove\n\n"
-        f"from refs/heads/main^0\nM 100644 inline models/{model}/aliases/production.yaml\n"
-        f"data {len(text)}\n{text}\ndone\n"
-    )
+def _move_aliases(corpus: Path) -> None:
+    """Commits on top of the main branch that move one alias each, on branches that later runs replace."""
+    model, lines = model_name(7), []
+    for number, branch in enumerate(_MOVED):
+        text = f"schema: alias/v1\nmodel: {model}\nversion: '{number % 2 + 1}'\n"
+        lines.append(
+            f"commit {branch}\ncommitter Bench <bench@example.org> {1_900_000_000 + number} +0000\ndata 5\nMove\n\n"
+            f"from {_MOVED[number - 1] if number else 'refs/heads/main^0'}\n"
+            f"M 100644 inline models/{model}/aliases/production.yaml\ndata {len(text)}\n{text}\n"
+        )
     subprocess.run(
         ["git", "-C", str(corpus), "fast-import", "--quiet", "--force", "--done"],
-        input=commands.encode(), check=True,
+        input=f"{''.join(lines)}done\n".encode(), check=True,
     )  # fmt: skip
 
 
@@ -110,7 +111,7 @@ def _fit(what: str, value: float, bound: float, unit: str) -> Row:
 
 def measure_site(corpus: Path, folder: Path) -> Iterator[Row]:
     """Measure the site of a corpus; ``folder`` is for what is built."""
-    _move_alias(corpus)
+    _move_aliases(corpus)
     bench = _Bench(corpus, folder)
     searches = [bench.search()]
     first = bench.build()
@@ -120,7 +121,7 @@ def measure_site(corpus: Path, folder: Path) -> Iterator[Row]:
     yield Row("first build", f"{first.cpu:.2f} s computing, {first.seconds:.1f} s")
     yield _fit("first build, compared with the search", first.cpu / search, 2, "")
     # The first of them links the whole site once more, to have two that take turns.
-    for number, ref in enumerate((_MOVED, "main", _MOVED), start=1):
+    for number, ref in enumerate(_MOVED, start=1):
         again = bench.build(ref)
         yield Row(f"after one move of an alias, {number}", f"{again.cpu:.2f} s computing, {again.seconds:.1f} s")  # fmt: skip
         yield _fit(

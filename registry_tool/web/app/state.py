@@ -27,7 +27,6 @@ __all__ = ["PageFile", "PageState", "find_model_of"]
 
 _MOST_PAGES: Final = 500
 _MOST_MODELS: Final = 16
-_MODEL_PARTS: Final = 4  # models/NAMESPACE/MODEL/index.html
 
 
 class PageFile(NamedTuple):
@@ -54,11 +53,13 @@ class _ModelFacts(NamedTuple):
 
 def find_model_of(path: str) -> ModelName | None:
     """The model whose page a path may be; None for pages of several models, and for other files."""
-    parts = path.split("/")
-    if len(parts) < _MODEL_PARTS or parts[0] != "models" or parts[2] == "-":
-        return None
+    match path.split("/"):
+        case ["models", namespace, model, _, *_] if model != "-":
+            pass
+        case _:
+            return None
     try:
-        name = ModelName.parse(f"{parts[1]}/{parts[2].removeprefix('-')}")
+        name = ModelName.parse(f"{namespace}/{model.removeprefix('-')}")
     except InvalidNameError:
         return None
     is_lineage = path.rpartition(".")[0] == addresses.lineage_page(str(name)).rpartition(".")[0]

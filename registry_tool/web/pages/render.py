@@ -191,11 +191,7 @@ _SCALES = (1, 2, 5, 10, 20, 50, 100)
 
 
 def render_model(
-    source: PageSource,
-    name: ModelName,
-    selection: Selection = "all",
-    *,
-    has_acts: bool = False,
+    source: PageSource, name: ModelName, selection: Selection = "all", *, has_acts: bool = False
 ) -> RenderedModel:
     """Read one model, and make its pages as they are taken; see ``RenderedModel``."""
     return RenderedModel(source, name, selection, has_acts=has_acts)
