@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
@@ -22,7 +22,7 @@ from registry_tool.errors import ForbiddenError, NotFoundError, RegistryError, U
 from registry_tool.git.history import FirstParentHistory
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.names import ModelName, Reference
-from registry_tool.promotion.stages import list_stages
+from registry_tool.promotion.stages import Stage, list_stages
 from registry_tool.server.events import is_visible
 from registry_tool.server.http.faces import current_subject
 from registry_tool.server.service import Service
@@ -35,12 +35,13 @@ from registry_tool.web.app.form_request import SentForm, read_form
 from registry_tool.web.app.session import FormTokens, check_origin
 from registry_tool.web.app.state import PageState, find_model_of
 from registry_tool.web.app.views import FormView, Trouble, merge_values
+from registry_tool.web.views.gates import describe_gates
 from registry_tool.writer.request import Person, WriteRequest
 
 __all__ = ["AppHandlers"]
 
 _API: Final = "ui"
-_LONGEST_VALUE: Final = 1000  # of a field that an address fills in
+_LONGEST_VALUE: Final = 1000  # of a field in an address
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,15 @@ class AppHandlers:
         except RegistryError as exc:
             trouble = form.trouble or Trouble.of(exc, "This cannot be promoted")
             return replace(form, fields=fields, trouble=trouble)
-        return replace(form, fields=fields, gates=gates)
+        error = gates.error()
+        stages = await asyncio.to_thread(self._list_stages, asked)
+        outlook = describe_gates(stages[chosen], gates)
+        blocked = "" if error is None else error.message
+        return replace(form, fields=fields, gates=outlook, blocked=blocked)
+
+    def _list_stages(self, asked: _Asked) -> Mapping[str, Stage]:
+        with self._state.newest() as source:
+            return source.stages(asked.model.namespace)
 
     def _evaluate(self, asked: _Asked, at: str, stage: str) -> GateResults:
         with open_registry(self._service.registry.repository.source, ref=at) as registry:
@@ -342,7 +351,7 @@ class AppHandlers:
             before = {one.name: one.value for one in fields(_open_target(registry, asked))}
         values, others = merge_values(sent.values, before, {one.name: one.value for one in now})
         trouble = Trouble(
-            "Another user committed a change first", error.message, (error.remedy,), (), tuple(commits)
+            "Another commit came first", error.message, (error.remedy,), (), tuple(commits)
         )  # fmt: skip
         return FormView(
             asked.act, asked.name, str(asked.reference), str(asked.model), asked.version,
