@@ -71,7 +71,7 @@ def _model(name: str, text: str) -> dict[str, str]:
         files |= version_files(version, name, **{**fields, "artifacts": [artifact]})
     record = files[f"{folder}/versions/3/version.yaml"]
     files[f"{folder}/versions/3/evidence/note.yaml"] = evidence_yaml(
-        "3", name, kind="note", record=record, text=text
+        "3", kind="note", model=name, record=record, text=text
     )
     return files
 
