@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -51,7 +52,11 @@ class Served(NamedTuple):
 
     def list_chunks(self, load: str) -> list[str]:
         """The chunks of a load that are kept; the server's state folder is that of this test."""
-        return sorted(path.name for path in self.bare.parent.glob(f"state/**/{load}/*"))
+        return sorted(name for name in self.list_files(load) if not name.startswith("."))
+
+    def list_files(self, load: str) -> list[str]:
+        """Those, and files that are being received."""
+        return [path.name for path in self.bare.parent.glob(f"state/**/{load}/*")]
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +128,10 @@ def test_a_chunk_that_is_cut_at_any_byte_is_not_kept(served: Served) -> None:
         with connect(served.server.port) as connection:
             connection.sendall(whole[:length])
     case = add_case(served.app, "after cuts")
-    assert served.list_chunks(load) == []
+    deadline = time.monotonic() + 60
+    while served.list_files(load) and time.monotonic() < deadline:
+        time.sleep(0.05)  # the server notices the last cuts
+    assert served.list_files(load) == []
     assert ask(served.server.port, [whole]).status == 200
     assert said(edit(served, case, load))["version"] == 1
 
