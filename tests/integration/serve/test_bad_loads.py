@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -27,7 +26,7 @@ from support.kolena_wire import (
 )
 from support.raw_http import Ask, ask, connect
 from support.served_apps import Reply, ServedApp
-from support.served_registries import make_token
+from support.served_registries import make_token, wait_until
 from support.wire_clients import ServerProcess
 from support.written_trains import bare_registry
 
@@ -128,10 +127,7 @@ def test_a_chunk_that_is_cut_at_any_byte_is_not_kept(served: Served) -> None:
         with connect(served.server.port) as connection:
             connection.sendall(whole[:length])
     case = add_case(served.app, "after cuts")
-    deadline = time.monotonic() + 60
-    while served.list_files(load) and time.monotonic() < deadline:
-        time.sleep(0.05)  # the server notices the last cuts
-    assert served.list_files(load) == []
+    wait_until(lambda: not served.list_files(load), 60)  # the server notices the last cuts
     assert ask(served.server.port, [whole]).status == 200
     assert said(edit(served, case, load))["version"] == 1
 
@@ -260,7 +256,7 @@ def test_tokens_of_other_forms_are_refused_also_in_the_exchange(
         "x" * 10_000,
         "ü\0",
     )
-    with serve_impatiently(bare, "--tokens", str(tokens)) as server, httpx.Client(base_url=server.url) as client:  # fmt: skip
+    with serve_impatiently(bare, "--tokens", str(tokens)) as server, httpx.Client(base_url=server.url, timeout=60) as client:  # fmt: skip
 
         def exchange(token: object) -> httpx.Response:
             return client.put("/v1/token/login", json={"api_token": token, "version": "1.69.0"})
