@@ -2,7 +2,7 @@
 
 The search page of a registry is served with gzip on this machine and opened in Chromium. The program prints the bytes of all
 that the page loads, the time until the first answer is shown, and the time of each query in a worker that has loaded
-everything: the first time, and again. Each answer is compared with that of ``registry search``.
+everything: the first time, and again. Each answer is compared with the answer of ``registry search``.
 Corpora are made once and kept (``--corpora``). The suite runs it small (tests/benchmarks/test_site_search.py).
 """
 

