@@ -77,14 +77,14 @@ class QueryCost(NamedTuple):
 
     Attributes:
         query: The query.
-        count: How many versions it finds.
+        found: How many versions it finds.
         is_right: True if ``registry search`` finds the same.
         first: Milliseconds in a worker that has not answered it yet.
         again: Milliseconds after that, the median.
     """
 
     query: str
-    count: int
+    found: int
     is_right: bool
     first: float
     again: float
@@ -173,7 +173,7 @@ def render_costs(costs: Costs) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- |"
     for one in costs.queries:
         same = "yes" if one.is_right else "NO"
-        yield f"| `{one.query}` | {one.count:,} | {same} | {one.first:.1f} | {one.again:.1f} |"
+        yield f"| `{one.query}` | {one.found:,} | {same} | {one.first:.1f} | {one.again:.1f} |"
 
 
 def main() -> None:

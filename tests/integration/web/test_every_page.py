@@ -66,7 +66,7 @@ def test_all_pages_are_valid(shown_folder: Path) -> None:
 def test_pages_are_accessible_quiet_and_do_not_move(
     chromium: ChromiumProcess, shown_site: str, shown_folder: Path, scheme: Scheme, width: int
 ) -> None:  # fmt: skip
-    faults = []
+    faults: list[tuple[str, ...]] = []
     with chromium.visit(shown_site, width=width, scheme=scheme) as visit:
         for name, path in PAGES.items():
             with watch_requests(visit) as sent:
