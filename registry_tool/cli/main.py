@@ -73,6 +73,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "site": ("site", "Build the catalog site: pages for a browser, as files for any web server."),
     "tag": ("tag", "Add an immutable tag to a version."),
     "title": ("title", "Set or remove the shown name of a model, version, tag, alias or namespace."),
+    "ui": ("ui", "Show the registry in a browser, with forms whose acts are commits."),
     "upload": ("upload", "Restore missing artifact files to the remote."),
     "verify": ("verify", "Verify a version's signatures and files."),
     "version": ("version", "Add a version."),

@@ -36,6 +36,7 @@ __all__ = [
     "model_schema",
     "remove_uploads",
     "upgraded_model",
+    "write_card",
 ]
 
 _HANDLE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
@@ -273,6 +274,24 @@ def _source(model: ModelView) -> bytes:
     if model.document is None:
         raise InvalidManifestError(f"{model.name} has no model.yaml")
     return model.document.source
+
+
+def write_card(name: ModelName, card: str) -> Edit:
+    """Replace the ``CARD.md`` of a model; an empty text removes it. The edit raises NotFoundError."""
+    text_of_card = card.replace("\r\n", "\n").rstrip("\n")
+    source = f"{text_of_card}\n".encode()
+
+    def edit(catalog: Catalog) -> ChangeSet:
+        path = f"{find_model(catalog, name).folder}/CARD.md"
+        before = catalog.tree.read(path)
+        if not text_of_card.strip():
+            gone = frozenset() if before is None else frozenset({path})
+            return ChangeSet(f"Remove the card of {name}", deletes=gone)
+        if before is not None and before.replace(b"\r\n", b"\n").rstrip(b"\n") == source[:-1]:
+            return ChangeSet(f"{name} already has this card")
+        return ChangeSet(f"Update the card of {name}", {path: source})
+
+    return edit
 
 
 def upgraded_model(model: ModelView) -> dict[str, bytes]:

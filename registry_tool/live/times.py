@@ -134,11 +134,6 @@ class Line:
             place = self.written.commits.rfind(wanted, 0, place + width - 1)
         return None if place < 0 else place // width + 1
 
-    def commits_after(self, position: int, limit: int) -> list[str]:
-        """The full ids of at most ``limit`` commits after a position, oldest first."""
-        last = min(self.length, position + limit)
-        return [self.commit(number) for number in range(position + 1, last + 1)]
-
     def after(self, stamps: Sequence[Stamp], now: int) -> Line:
         """The line with more commits.
 

@@ -68,6 +68,11 @@ def _path(event: dict[str, JSON]) -> str:
     return str(event.get("id", "")).partition(":")[2]
 
 
+def _select(events: Iterable[dict[str, JSON]], subject: Subject | None) -> list[dict[str, JSON]]:
+    """What a subject may see of events; None for all of them."""
+    return [one for one in events if subject is None or is_visible(_path(one), subject)]
+
+
 def json_line(event: dict[str, JSON]) -> bytes:
     """One event as a line of JSON."""
     return inert_json(json.dumps(event, separators=(",", ":"), sort_keys=True)).encode() + b"\n"
@@ -87,15 +92,18 @@ class EventFeed:
         read: The events after a commit (None: from the first one) up to another one, oldest first; it may take long, and
             raises NotFoundError for a commit that is not known.
         tip: The commit that is served now.
+        step: A commit on the way from one (empty: from before the first) to another one, at which a reading may end.
     """
 
     def __init__(
         self,
         read: Callable[[str | None, str], Iterable[dict[str, JSON]]],
         tip: Callable[[], str],
+        step: Callable[[str, str], str] = lambda _, tip: tip,
     ) -> None:
         self._read = read
         self._tip = tip
+        self._step = step
         self._moved = asyncio.Event()
         self._closed = False
         self._turns = asyncio.Semaphore(_READ_AT_ONCE)
@@ -131,29 +139,42 @@ class EventFeed:
         for one in finished[:-_READINGS_KEPT]:
             del self._readings[one]
 
-    async def after(self, position: Position, subject: Subject) -> list[dict[str, JSON]]:
-        """What a subject may see of what happened after a position until now.
+    async def after(
+        self, position: Position, subject: Subject
+    ) -> AsyncIterator[list[dict[str, JSON]]]:
+        """What happened after a position until now, in parts, so that no more of it is in memory than one; at least one part.
+
+        Args:
+            position: After what.
+            subject: Whose view.
 
         Raises:
-            NotFoundError: The history does not have the position.
+            NotFoundError: The history does not have the position; with the first part.
         """
-        return await self._until(position, self._tip(), subject)
+        async for part in self._between_parts(position, self._tip()):
+            yield _select(part, subject)
 
-    async def _until(
-        self, position: Position, tip: str, subject: Subject | None
-    ) -> list[dict[str, JSON]]:
-        found = await self._between(position.commit or None, tip)
-        if position.path:
-            # Events of one commit have an order; the rest of those of the commit itself come first.
-            last = f"{position.commit}:{position.path}"
-            own = await self._own(position.commit)
-            ids = [event["id"] for event in own]
-            if last not in ids:
-                raise NotFoundError(f"there is no event {last!a}")
-            found = own[ids.index(last) + 1 :] + found
-        if subject is None:
-            return list(found)
-        return [event for event in found if is_visible(_path(event), subject)]
+    async def _between_parts(
+        self, position: Position, tip: str
+    ) -> AsyncIterator[list[dict[str, JSON]]]:
+        base, rest = position.commit, await self._rest_of_commit(position)
+        while True:
+            head = self._step(base, tip)
+            yield [*rest, *await self._between(base or None, head)]
+            if head == tip:
+                return
+            base, rest = head, []
+
+    async def _rest_of_commit(self, position: Position) -> list[dict[str, JSON]]:
+        """What comes after an event among those of its own commit, which have an order."""
+        if not position.path:
+            return []
+        last = f"{position.commit}:{position.path}"
+        own = await self._own(position.commit)
+        ids = [event["id"] for event in own]
+        if last not in ids:
+            raise NotFoundError(f"there is no event {last!a}")
+        return own[ids.index(last) + 1 :]
 
     async def _own(self, commit: str) -> list[dict[str, JSON]]:
         """The events of one commit, which exists."""
@@ -165,18 +186,24 @@ class EventFeed:
     async def follow(
         self, position: Position | None, subject: Subject | None = None, *, heartbeat: float = 0.0
     ) -> AsyncIterator[list[dict[str, JSON]]]:
-        """Events after a position, or from now on, in batches, until ``close``. The first batch is what was missed.
+        """Events after a position, or from now on, in parts, until ``close``. What was missed comes first; the first part may be empty.
 
         Args:
             position: After what; None for now.
             subject: Whose view; None where the reader decides itself what may be shown.
-            heartbeat: After how many seconds without an event an empty batch comes; 0 for never.
+            heartbeat: After how many seconds without an event an empty part comes; 0 for never.
 
         Raises:
             NotFoundError: The history does not have the position.
         """
-        tip = self._tip()
-        yield [] if position is None else await self._until(position, tip, subject)
+        tip, is_first = self._tip(), True
+        if position is None:
+            yield []
+        else:
+            async for part in self._parts_until(position, tip, subject):
+                if part or is_first:
+                    yield part
+                is_first = False
         while not self._closed:
             moved = self._moved
             if self._tip() == tip:
@@ -186,11 +213,19 @@ class EventFeed:
                 except TimeoutError:
                     yield []
                 continue
-            newest = self._tip()
-            found = await self._until(Position(tip), newest, subject)
-            tip = newest
-            if found:
-                yield found
+            former, tip = tip, self._tip()
+            async for part in self._parts_until(Position(former), tip, subject):
+                if part:
+                    yield part
+
+    async def _parts_until(
+        self, position: Position, tip: str, subject: Subject | None
+    ) -> AsyncIterator[list[dict[str, JSON]]]:
+        """Those of ``after`` up to a commit, until ``close``."""
+        async for part in self._between_parts(position, tip):
+            yield _select(part, subject)
+            if self._closed:
+                return
 
     async def stream(self, position: Position | None, subject: Subject) -> AsyncIterator[bytes]:
         """Server-sent events after a position, or from now on, until ``close``.

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from registry_tool.server.rpc.listener import RpcListener
     from registry_tool.server.service import Service
 
-__all__ = ["PROTOCOLS", "RPC_PORT", "Protocol", "ServerOptions", "choose_protocols", "run_server"]
+__all__ = [
+    "PROTOCOLS",
+    "RPC_PORT",
+    "Protocol",
+    "ServerOptions",
+    "build_protocol_faces",
+    "choose_protocols",
+    "run_server",
+]
 
 
 class Protocol(NamedTuple):
@@ -129,7 +137,7 @@ def _check_packages(protocol: Protocol) -> None:
                 raise ModuleNotFoundError(name=name)
 
 
-def _build_faces(service: Service, options: ServerOptions) -> list[Face]:
+def build_protocol_faces(service: Service, options: ServerOptions) -> list[Face]:
     """The faces of the protocols over HTTP; one whose packages are missing is left out, unless it is named."""
     faces = []
     for protocol in options.protocols:
@@ -220,6 +228,7 @@ def run_server(
     options: ServerOptions,
     *,
     on_started: Callable[[Service, Sequence[Face | RpcFace]], None],
+    build_faces: Callable[[Service, ServerOptions], list[Face]] = build_protocol_faces,
 ) -> None:
     """Serve a registry until the process gets SIGINT or SIGTERM.
 
@@ -227,6 +236,7 @@ def run_server(
         source: A folder of the registry, a checkout or a bare repository; or a URL as text.
         options: How.
         on_started: Called when the first request can be made.
+        build_faces: Makes what answers over HTTP; by default the protocols of the options.
 
     Raises:
         UsageError: An option does not fit.
@@ -242,7 +252,7 @@ def run_server(
         socket = bind(options.host, options.port)
         listener = Listener(socket, options.certificate, options.key, options.trust_proxy)
         service.public_url = options.public_url.rstrip("/") or listener.url
-        faces = _build_faces(service, options)
+        faces = build_faces(service, options)
         feed, rates = open_feed(service), RateLimiter(options.limits.rate, options.limits.burst)
         rpc = _build_companion(service, options, authenticator, feed, rates)
         app = build_app(

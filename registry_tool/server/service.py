@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Service", "ServiceOptions", "open_service"]
 
+_AT_ONCE: Final = 256  # commits
 _CACHE: Final = "live"
 _CLONES: Final = "serve"  # in the state folder
 _NO_WRITER: Final = "this server is a replica, which only reads"
@@ -242,14 +243,14 @@ class Service:
         made = self._writer.begin()
         return made.result() if made.done() else await asyncio.wrap_future(made)
 
-    async def rehearse(self, requests: Sequence[WriteRequest]) -> None:
-        """Make changes one after the other and check them, without writing them.
+    async def rehearse(self, requests: Sequence[WriteRequest]) -> Written:
+        """Make changes one after the other and check them, without writing them; the answer to the last one.
 
         Raises:
             RegistryError: One would be refused; as ``write``.
         """
         writer = await self._find_writer()
-        await asyncio.wrap_future(writer.rehearse(requests))
+        return await asyncio.wrap_future(writer.rehearse(requests))
 
     def begin_writing(self) -> None:
         """Make the writer, before a client has to wait for it."""
@@ -312,6 +313,19 @@ class Service:
             if self._proposals is None
             else self._proposals.describe(lambda path: is_visible(path, subject)),
         }
+
+    def find_step(self, base: str, tip: str) -> str:
+        """A commit at most some hundred after one, on the way to another: what is between is read in parts.
+
+        Args:
+            base: The full id of a commit; empty for the first one's parent.
+            tip: That of the last one. It is the answer too where the line does not lead from one to the other.
+        """
+        line = self.snapshot.line
+        start, end = line.position(base) if base else 0, line.position(tip)
+        if start is None or end is None or end <= start:
+            return tip
+        return line.commit(min(start + _AT_ONCE, end))
 
     def events_between(self, base: str | None, head: str) -> Iterable[dict[str, JSON]]:
         """The CloudEvents of the commits after one (None: from the first) up to another; reads Git.

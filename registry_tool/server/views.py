@@ -6,6 +6,7 @@ leads to the object of the published state, also after a restart: the ids are in
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -174,11 +175,17 @@ class ViewMaker:
         found |= dict.fromkeys(newest.keys, newest.name)
         steps += _steps_in_place(newest, published)
         conflicts = find_keys(published.layout, newest.unmerged.conflicts)
-        mark = f"{published.commit} {' '.join(one.tip for one in shown)}"
-        return SubjectView(self._lay(published, steps, found), mark, found, conflicts)
+        snapshot, start = self._lay(published, steps, found)
+        return SubjectView(snapshot, _make_mark(published, shown, start), found, conflicts)
 
-    def _lay(self, published: Snapshot, steps: Sequence[Step], keys: Iterable[str]) -> Snapshot:
-        """Lay steps on the published state; no id is given to anything else than it was given to before."""
+    def _lay(
+        self, published: Snapshot, steps: Sequence[Step], keys: Iterable[str]
+    ) -> tuple[Snapshot, int]:
+        """Lay steps on the published state; no id is given to anything else than it was given to before.
+
+        Returns:
+            The state, and the first id that was free for what the steps add.
+        """
         from registry_tool.live.moving import move
 
         now = int(time.time() * 1000)
@@ -186,10 +193,11 @@ class ViewMaker:
         snapshot = move(published.on_branch(start), steps, now)
         given = dict(_list_given(snapshot, keys))
         if not all(self._given.is_free(number, named) for number, named in given.items()):
-            snapshot = move(published.on_branch(self._given.highest + 1), steps, now)
+            start = self._given.highest + 1
+            snapshot = move(published.on_branch(start), steps, now)
             given = dict(_list_given(snapshot, keys))
         self._given.add(given)
-        return snapshot
+        return snapshot, start
 
     def find_now(self, number: int, snapshot: Snapshot, *, is_artifact: bool) -> int:
         """The id that an object has in a snapshot, after it had another one while it was proposed; 0 where it is not known."""
@@ -200,6 +208,15 @@ class ViewMaker:
         ids = snapshot.ids
         birth = ids.births.get(key) if label is None else ids.artifact_id(key, label)
         return 0 if birth is None else birth.id
+
+
+def _make_mark(published: Snapshot, shown: Iterable[ProposedBranch], start: int) -> str:
+    """What differs between any two states: a branch with the same tip may have been merged in part, or conflict, meanwhile."""
+    said = [published.commit, str(start)]
+    for one in shown:
+        said += [one.tip, *sorted(one.unmerged.paths), "", *sorted(one.unmerged.conflicts), ""]
+    digest = hashlib.blake2b("\0".join(said).encode(errors="surrogateescape"), digest_size=16)
+    return f"{published.commit} {digest.hexdigest()}"
 
 
 def _keys_of_steps(layout: Layout, steps: Iterable[Step]) -> frozenset[str]:

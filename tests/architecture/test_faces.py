@@ -26,6 +26,7 @@ ALLOWED = (
     "registry_tool.integrations",
     "registry_tool.scaffold",
     "registry_tool.server",
+    "registry_tool.web.app.start",
     "registry_tool.web.site.build",
 )
 # Modules that still import something else. It stays empty.
@@ -79,6 +80,7 @@ USE_CASES = {
     "site": ("web.site.build.build_site",),
     "tag": ("add_tag",),
     "title": ("set_title",),
+    "ui": ("web.app.start.run_ui",),
     "upload": ("restore_artifact",),
     "verify": ("verify",),
     "version": ("add_version",),

@@ -453,7 +453,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "decrypt it: registry decrypt {} -o DIR": _SAME,
     "get its files in a clone of the registry: registry fetch {} -o DIR": _SAME,
     "write its files to a folder: registry fetch {} -o DIR": _SAME,
-    "add the version unencrypted; then, in a clone: registry encrypt REF --to RECIPIENT": _NAME,
+    "add the version unencrypted; then, in a clone: registry encrypt REF --to WHO": _NAME,
     "git switch main": _RARE,
     "on the server: git pull --rebase {} {} && git push": _RARE,
     "on the server: commit them, or stash them: git stash": _RARE,

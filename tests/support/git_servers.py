@@ -15,7 +15,16 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["NGINX", "Nginx", "free_port", "missing", "nginx_server", "smart_http", "ssh_server"]
+__all__ = [
+    "NGINX",
+    "Nginx",
+    "free_port",
+    "missing",
+    "nginx_pages",
+    "nginx_server",
+    "smart_http",
+    "ssh_server",
+]
 
 # What each server needs, and how to have it.
 NGINX = {"nginx": "nginx-light", "fcgiwrap": "fcgiwrap"}
@@ -164,7 +173,7 @@ def _program(name: str) -> str | None:
 
 
 # `user` is not set: one process, which runs as whoever runs the tests and may read their folders.
-_NGINX = """\
+_NGINX_START = """\
 daemon off;
 master_process off;
 pid {folder}/pid;
@@ -178,6 +187,8 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     client_max_body_size 0;
+"""
+_NGINX_GIT = """\
     server {{
         listen 127.0.0.1:{port};
         auth_basic "registry";
@@ -251,23 +262,37 @@ def nginx_server(
     exec_path = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True)
     config = folder / "nginx.conf"
     config.write_text(
-        _NGINX.format(
+        (_NGINX_START + _NGINX_GIT).format(
             folder=folder, root=root, port=port, backend=backend, variables=variables,
             http_backend=f"{exec_path.stdout.strip()}/git-http-backend",
         ),
         encoding="utf-8",
     )  # fmt: skip
     wrap = [_program("fcgiwrap") or "", "-c", str(at_once), "-s", f"tcp:127.0.0.1:{backend}"]
-    serve = [
-        _program("nginx") or "",
-        "-c",
-        str(config),
-        "-p",
-        str(folder),
-        "-e",
-        f"{folder}/error.log",
-    ]
     with ExitStack() as servers:
         servers.enter_context(_running(wrap, backend))
-        servers.enter_context(_running(serve, port))
+        servers.enter_context(_running(_start_nginx(config), port))
         yield Nginx(port)
+
+
+def _start_nginx(config: Path) -> list[str]:
+    folder = config.parent
+    log = ("-e", f"{folder}/error.log")
+    return [_program("nginx") or "", "-c", str(config), "-p", str(folder), *log]
+
+
+@contextmanager
+def nginx_pages(server: str, folder: Path) -> Iterator[int]:
+    """Serve files by nginx; yields the port.
+
+    Args:
+        server: The block ``server`` of its configuration, with ``{port}``.
+        folder: For the server's own files.
+    """
+    folder.mkdir(parents=True)
+    port = free_port()
+    config = folder / "nginx.conf"
+    start = _NGINX_START.format(folder=folder)
+    config.write_text(f"{start}{server.replace('{port}', str(port))}}}\n", encoding="utf-8")
+    with _running(_start_nginx(config), port):
+        yield port

@@ -1,6 +1,6 @@
 """``registry serve`` with short patience, so that tests of slow clients do not take minutes; else the same program.
 
-Run as a program. A file named by ``CLOCK_OFFSET`` holds the seconds that this process's clock is ahead of the true one.
+Run as a program. ``PATIENCE`` has its seconds, 1 by default. A file named by ``CLOCK_OFFSET`` holds the seconds that this process's clock is ahead of the true one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from registry_tool.server.http import connections
 from registry_tool.server.http.connections import BoundedConnection
 from registry_tool.server.limits import Limits
 
-_PATIENCE: Final = 1.0
+_PATIENCE: Final = float(os.environ.get("PATIENCE", "1"))
 
 
 def _shorten() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
+import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,6 +18,7 @@ from support.served_apps import Reply, ServedApp
 
 __all__ = [
     "PREFIX",
+    "RemoteApp",
     "Rows",
     "add_case",
     "ask_rows",
@@ -33,6 +35,32 @@ __all__ = [
 
 PREFIX: Final = "/v1"
 Rows = Mapping[str, Sequence[str | int | bool | None]]
+
+
+class RemoteApp:
+    """A server of another process, asked as one of this process."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: JSON = None,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Make one request."""
+        url = path if "://" in path else f"{PREFIX}/{path}"
+        if content is None:
+            found = self._client.request(method, url, json=body if body is not None else {})
+        else:
+            found = self._client.request(method, url, content=content, headers=headers)
+        is_json = found.headers.get("content-type", "").startswith("application/json")
+        data = found.json() if is_json and found.content else {"text": ""}
+        return Reply(found.status_code, data, found.headers, found.content)
 
 
 def stored_registry(folder: Path) -> dict[str, str]:

@@ -59,7 +59,7 @@ def as_data(snapshot: Snapshot) -> dict[str, object]:
             record = record._replace(aliases=dict(sorted(record.aliases.items())))
         records[number] = tuple(record)
     return {
-        "commits": snapshot.line.commits_after(0, len(snapshot.line)),
+        "commits": [snapshot.line.commit(n + 1) for n in range(len(snapshot.line))],
         "times": list(snapshot.line.times),
         "records": records,
         "models": {name: tuple(record) for name, record in snapshot.models.items()},

@@ -1,4 +1,4 @@
-"""Clients of two protocols that write at once, people who push between them, and kills of the server.
+"""Clients that write at once, people who push between them, and kills of the server.
 
 Every request carries a mark of its own in what it writes, and as its ``Idempotency-Key``. A client repeats a request whose
 connection broke, so in the end each request is acknowledged; then each mark must be in the published branch once.
@@ -56,6 +56,7 @@ class Storm:
         url: The address of the server; empty while it is down.
         created: Marks of things that were created and acknowledged.
         settings: The last acknowledged mark by the key that a client sets again and again.
+        stored: MD5 digests of files that were uploaded and acknowledged, to the folder ``storage`` next to ``bare``.
         pushed: Commits of people that the repository took.
         failures: Answers that were errors.
         broken: Requests whose connection broke, and that were repeated.
@@ -72,6 +73,7 @@ class Storm:
     url: str = ""
     created: set[str] = field(default_factory=set)
     settings: dict[str, str] = field(default_factory=dict)
+    stored: set[str] = field(default_factory=set)
     pushed: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     broken: int = 0
@@ -304,7 +306,7 @@ def check_storm(storm: Storm, folder: Path) -> Path:
     clone = folder / "after"
     git(folder, "clone", "--quiet", str(storm.bare), str(clone))
     # A model's card begins with its description.
-    pattern = "mark-[mkp][0-9]+x[0-9]*[a-z]+"
+    pattern = "mark-[a-z][0-9]+x[0-9]*[a-z]+"
     said = run_git(clone, "grep", "-h", "-o", "-E", pattern, "HEAD", "--", ".", ":!*/CARD.md")
     found = Counter(said.decode().split())
     lost = sorted(storm.created - set(found))
@@ -312,6 +314,10 @@ def check_storm(storm: Storm, folder: Path) -> Path:
     twice = [mark for mark in storm.created if found[mark] > 1]
     assert twice == [], f"{len(twice)} are there twice: {sorted(twice)[:10]}"
     assert [mark for mark in storm.settings.values() if not found[mark]] == []
+    digests = set(run_git(clone, "grep", "-h", "-o", "-E", "[0-9a-f]{32}", "HEAD").decode().split())
+    assert sorted(storm.stored - digests) == []
+    objects = storm.bare.parent / "storage" / "files" / "md5"
+    assert [one for one in storm.stored if not (objects / one[:2] / one[2:]).is_file()] == []
     requests = Counter(
         git(clone, "log", "--format=%(trailers:key=Registry-Request,valueonly)").split()
     )

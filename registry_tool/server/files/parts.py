@@ -70,11 +70,6 @@ def _writing(place: Path) -> Iterator[Path]:
         waiting.unlink(missing_ok=True)
 
 
-def _check(path: Path, check: Callable[[IO[bytes]], None]) -> None:
-    with path.open("rb") as file:
-        check(file)
-
-
 def _sync(file: IO[bytes]) -> None:
     file.flush()
     os.fsync(file.fileno())
@@ -129,7 +124,7 @@ class PartStore:
         return received.md5
 
     async def keep(
-        self, request: Request, name: str, number: int, *, most: int, check: Callable[[IO[bytes]], None]
+        self, request: Request, name: str, number: int, *, most: int, check: Callable[[Path], None]
     ) -> None:  # fmt: skip
         """Keep a part that is a file of its own; ``paths`` lists it.
 
@@ -151,7 +146,7 @@ class PartStore:
             with ReceivedBytes(waiting.open("xb"), most=most) as received:
                 await receive_body(request, received)
                 await asyncio.to_thread(_sync, received.file)
-            await asyncio.to_thread(_check, waiting, check)
+            await asyncio.to_thread(check, waiting)
             waiting.replace(place / f"{number}-")
 
     def paths(self, name: str) -> list[Path]:

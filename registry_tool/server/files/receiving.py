@@ -52,6 +52,15 @@ class ReceivedBytes:
     ) -> None:
         self._file.close()
 
+    def announce(self, size: int) -> None:
+        """Say how many bytes will come.
+
+        Raises:
+            BodyTooLargeError: There are more than are allowed.
+        """
+        if self._most is not None and size > self._most:
+            raise BodyTooLargeError
+
     def add(self, piece: bytes) -> bool:
         """Take in the next bytes. True where ``flush`` should be called before more come.
 
@@ -59,8 +68,7 @@ class ReceivedBytes:
             BodyTooLargeError: There are more than are allowed.
         """
         self.size += len(piece)
-        if self._most is not None and self.size > self._most:
-            raise BodyTooLargeError
+        self.announce(self.size)
         self._pieces.append(piece)
         self._waiting += len(piece)
         return self._waiting >= _BUFFER
@@ -116,12 +124,14 @@ async def receive_body(
 
     Raises:
         UploadCutError: There are fewer, or more.
+        BodyTooLargeError: There are more than are allowed; nothing is read where that is announced.
         OperationalError: The file cannot be written.
     """
     announced = request.headers.get("content-length", "")
     expected = int(announced) if length is None and announced.isdigit() else length
     if expected is not None and announced.isdigit() and int(announced) != expected:
         raise UploadCutError(f"expected {expected} bytes, and the request announces {announced}")
+    received.announce(expected or 0)
     try:
         async for piece in request.stream():
             if received.add(piece):

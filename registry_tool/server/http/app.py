@@ -112,7 +112,7 @@ def _make_lifespan(
 
 def open_feed(service: Service) -> EventFeed:
     """The events of the branch that a service serves."""
-    return EventFeed(service.events_between, lambda: service.snapshot.commit)
+    return EventFeed(service.events_between, lambda: service.snapshot.commit, service.find_step)
 
 
 def build_app(

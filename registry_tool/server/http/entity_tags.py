@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -53,7 +53,8 @@ def tag_reads(
             return Response(status_code=304, headers=headers)
         response = await handler(request)
         response.headers.update(headers)
-        service.keep_answer(request.scope, subject, view.snapshot, response)
+        if not isinstance(response, StreamingResponse):
+            service.keep_answer(request.scope, subject, view.snapshot, response)
         return response
 
     return answer

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from registry_tool.errors import ForbiddenError
-from registry_tool.server.events import EventFeed, json_line, parse_position
+from registry_tool.server.events import EventFeed, Position, json_line, parse_position
 from registry_tool.server.http.faces import Face, Failure, JsonResponse, current_subject, route
 from registry_tool.server.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from registry_tool.access.subjects import Subject
     from registry_tool.server.service import Service
 
 __all__ = ["plain_face", "render_error"]
@@ -40,19 +41,31 @@ async def _answer_events(feed: EventFeed, request: Request) -> Response:
     position = parse_position(written) if written else None
     accept = request.headers.get("accept", "")
     if _LINES not in accept and "application/json" not in accept:
-        stream = feed.stream(position, subject)
-        first = await anext(stream)  # an unknown position is an error, not the end of a stream
-
-        async def all_of_it() -> AsyncIterator[bytes]:
-            yield first
-            async for piece in stream:
-                yield piece
-
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(all_of_it(), media_type=_STREAM, headers=headers)
-    found = [] if position is None else await feed.after(position, subject)
-    lines = b"".join(json_line(event) for event in found)
-    return Response(lines, media_type=_LINES)
+        return await _stream(feed.stream(position, subject), _STREAM, headers)
+    if position is None:
+        return Response(b"", media_type=_LINES)
+    return await _stream(_read_lines(feed, position, subject), _LINES, {})
+
+
+async def _read_lines(
+    feed: EventFeed, position: Position, subject: Subject
+) -> AsyncIterator[bytes]:
+    async for events in feed.after(position, subject):
+        yield b"".join(map(json_line, events))
+
+
+async def _stream(
+    pieces: AsyncIterator[bytes], media_type: str, headers: Mapping[str, str]
+) -> Response:
+    first = await anext(pieces)  # an unknown position is an error, not the end of a stream
+
+    async def all_of_it() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in pieces:
+            yield piece
+
+    return StreamingResponse(all_of_it(), media_type=media_type, headers=headers)
 
 
 def plain_face(service: Service, feed: EventFeed) -> Face:

@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -21,21 +21,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from registry_tool.errors import NotFoundError
-from registry_tool.manifests.data import Data
+from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.files.parts import PartStore
 from registry_tool.server.files.signed_addresses import Signer, UsedGrants
 from registry_tool.server.http.faces import JsonResponse, current_subject
 from registry_tool.server.kolena.addresses import PREFIX, SIGNED_PATH
+from registry_tool.server.kolena.file_checks import FileChecker
 from registry_tool.server.kolena.lookup import API, Lookup, look_up
-from registry_tool.server.kolena.parquet import (
-    MOST_BYTES,
-    Column,
-    Table,
-    check_file,
-    read_stored,
-    read_uploaded,
-)
+from registry_tool.server.kolena.parquet import MOST_BYTES, Column, Table, read_files
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.hashing import Digest
@@ -73,6 +67,7 @@ class BulkCalls:
         self._signer = Signer()
         self._used = UsedGrants()
         self._parts = PartStore()
+        self._checker = FileChecker()
         self._sources: dict[str, TableSource] = {}
         self._last: _LastTable | None = None
 
@@ -100,32 +95,33 @@ class BulkCalls:
         grant = self._signer.verify(request.path_params["grant"], API, "part")
         load, _, number = grant.target.partition("/")
         with self._used.use(grant):
-            await self._parts.keep(request, load, int(number), most=MOST_BYTES, check=check_file)
+            await self._parts.keep(
+                request, load, int(number), most=MOST_BYTES, check=self._checker.check_footer
+            )
         return Response()
 
-    def list_chunks(self, load: str) -> list[Path]:
-        """The files of a load, in their order.
+    def has_chunks(self, load: str) -> bool:
+        """True for a load of which a file has come.
 
         Raises:
             NotFoundError: There is no such load.
         """
-        return self._parts.paths(load)
+        return bool(self._parts.paths(load))
 
-    def read(
-        self, load: str, columns: Sequence[Column], wanted: Collection[str] | None = None
-    ) -> Table:
-        """All rows of a load; called in a thread.
+    def list_chunks(self, load: str, columns: Sequence[Column]) -> list[Path]:
+        """The files of a load, in their order, all of which are checked; called in a thread.
 
         Args:
             load: The load.
-            columns: The columns that it has.
-            wanted: Those that the table has; see ``read_uploaded``.
+            columns: The columns that each file has.
 
         Raises:
             NotFoundError: There is no such load.
             IncorrectUsageError: A chunk is not Parquet, has other columns, or is too large.
         """
-        return read_uploaded(self._parts.paths(load), columns, wanted)
+        found = self._parts.paths(load)
+        self._checker.check_upload(found, columns)
+        return found
 
     def forget(self, load: str) -> None:
         """Delete a load, once what became of it is published."""
@@ -162,7 +158,9 @@ class BulkCalls:
             RemoteError: The remote cannot be used, or does not have them.
         """
         named = {**entry, "name": "rows", "path": "rows.parquet"}
-        return read_stored(self._service.registry.store.fetch(named), columns)
+        stored = self._service.registry.store.fetch(named)
+        self._checker.check_stored(text(entry, "sha256"), stored, columns)
+        return read_files([stored], columns)
 
     # --- downloads
 

@@ -104,8 +104,8 @@ class CaseCalls:
         case = lookup.case(body.test_case_id)
         self._service.require(lookup.subject, "write", text(case.data, "namespace"))
         self._check_newest(lookup, case, body.current_version)
-        chunks = await asyncio.to_thread(self._bulk.list_chunks, body.uuid)
-        if chunks or body.reset:
+        has_chunks = await asyncio.to_thread(self._bulk.has_chunks, body.uuid)
+        if has_chunks or body.reset:
             base = None if body.reset else case
             samples = await asyncio.to_thread(self._samples.take, lookup, base, body.uuid)
             data = next_case(case, body.description, samples.describe())

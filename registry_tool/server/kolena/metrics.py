@@ -29,7 +29,7 @@ from registry_tool.server.kolena.evidence import (
     record_result,
 )
 from registry_tool.server.kolena.lookup import Lookup, look_up
-from registry_tool.server.kolena.parquet import Column, Table, read_uploaded
+from registry_tool.server.kolena.parquet import Column, Table, read_files
 from registry_tool.server.kolena.runs_bodies import (
     AggregateMetricsBody,
     Configuration,
@@ -106,8 +106,8 @@ class MetricsCalls:
 
     def _keep(self, load: str, columns: Sequence[Column]) -> tuple[list[UploadedFile], list[Table]]:
         """Check the rows of an upload, and write its files to the DVC remote."""
-        chunks = self._bulk.list_chunks(load)
-        tables = [read_uploaded([chunk], columns) for chunk in chunks]
+        chunks = self._bulk.list_chunks(load, columns)
+        tables = [read_files([chunk], columns) for chunk in chunks]
         kept = [self._bulk.keep_file(chunk, table.rows) for chunk, table in zip(chunks, tables, strict=True)]  # fmt: skip
         return [UploadedFile.parse(one) for one in kept], tables
 

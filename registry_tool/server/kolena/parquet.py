@@ -1,5 +1,7 @@
 """Parquet files within bounds. This is the only module that imports pyarrow, whose types do not leave it.
 
+pyarrow ends the process at some broken footers, so a file from outside is read here only after ``file_checks`` has read it.
+
 Columns, rows and sizes are compared with limits before anything is decoded: those of the footer, then those of the page headers,
 because a footer may lie. A dictionary of one long text stands for any number of rows, so a column is read in batches of as many
 rows as are bounded by the size of its dictionary, until the limit is reached.
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Literal, NamedTuple
@@ -23,7 +25,7 @@ with package_of_extra("the protocol of Kolena", "serve-kolena"):
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-__all__ = ["MOST_BYTES", "Column", "Table", "check_file", "read_stored", "read_uploaded"]
+__all__ = ["MOST_BYTES", "Column", "Table", "check_files", "check_footer", "read_files"]
 
 Value = str | int | bool | None
 
@@ -259,23 +261,15 @@ def _measure_dictionaries(file: Any, source: IO[bytes], left: int) -> dict[str, 
         start = min(start or chunk.data_page_offset, chunk.data_page_offset)
         for page in list_pages(source, start, chunk.total_compressed_size):
             total += page.size
-            if total > left or page.size > _LARGEST_PAGE:
+            if page.size > _LARGEST_PAGE:
+                raise IncorrectUsageError(
+                    f"the column {name} has a page of {page.size >> 20} MiB; at most {_LARGEST_PAGE >> 20} MiB are accepted"
+                )
+            if total > left:
                 raise _too_large()
             if page.is_dictionary:
                 found[name] = max(found.get(name, 0), page.size)
     return found
-
-
-def check_file(source: IO[bytes]) -> None:
-    """Check that a file is Parquet, and says to be within the limits; nothing is decoded.
-
-    Raises:
-        IncorrectUsageError: It is not.
-    """
-    try:
-        _check_limits(_open(source))
-    except _FAILURES as exc:
-        raise _refuse(exc) from None
 
 
 def _check_present(names: Sequence[str], columns: Sequence[Column]) -> None:
@@ -354,12 +348,8 @@ class _OpenFile:
         self.names: list[str] = self._schema.names
         self.left = left
 
-    def read(self, columns: Sequence[Column], wanted: Collection[str]) -> Any:
-        """Read columns and check them.
-
-        Args:
-            columns: The columns.
-            wanted: The names of those that the table has.
+    def _batches(self, columns: Sequence[Column]) -> Iterator[tuple[str, Any]]:
+        """Columns that it has, some rows at a time, with their names; each is checked.
 
         Raises:
             IncorrectUsageError: One is missing, is not of its type, or is too large.
@@ -369,19 +359,40 @@ class _OpenFile:
         for column in present:
             _check_type(self._schema.field(column.name).type, column)
         dictionaries = _measure_dictionaries(self._file, self._source, self.left)
-        found = {}
         for column in present:
-            dictionary, kind = dictionaries.get(column.name, 0), _TYPES[column.kind]
-            chunks = []
+            dictionary = dictionaries.get(column.name, 0)
             for batch in _read_batches(self._file, column, dictionary, self.left):
                 self.left -= batch.nbytes
-                if column.name in wanted:
-                    chunks.append(batch.cast(kind))
-            found[column.name] = pa.chunked_array(chunks, kind)
-        shown = [column for column in columns if column.name in wanted]
+                yield column.name, batch
+
+    def check(self, columns: Sequence[Column]) -> None:
+        """Decode columns, some rows at a time, and keep nothing; there may be no others.
+
+        Raises:
+            IncorrectUsageError: There are, or one is missing, is not of its type, or is too large.
+        """
+        _check_only(self.names, columns)
+        for _ in self._batches(columns):
+            pass
+
+    def read(self, columns: Sequence[Column]) -> Any:
+        """A table of columns.
+
+        Raises:
+            IncorrectUsageError: One is missing, is not of its type, or is too large.
+        """
+        types = {column.name: _TYPES[column.kind] for column in columns}
+        chunks: dict[str, list[Any]] = {}
+        for name, batch in self._batches(columns):
+            chunks.setdefault(name, []).append(batch.cast(types[name]))
         rows = self._file.metadata.num_rows
-        whole = [found.get(one.name, pa.nulls(rows, _TYPES[one.kind])) for one in shown]
-        return pa.table(whole, names=[one.name for one in shown])
+        found = [
+            pa.chunked_array(chunks.get(name, []), kind)
+            if name in self.names
+            else pa.nulls(rows, kind)
+            for name, kind in types.items()
+        ]
+        return pa.table(found, names=[*types])
 
 
 @contextmanager
@@ -393,36 +404,42 @@ def _open_file(source: Path, left: int) -> Iterator[_OpenFile]:
         raise _refuse(exc) from None
 
 
-def read_uploaded(
-    sources: Sequence[Path], columns: Sequence[Column], wanted: Collection[str] | None = None
-) -> Table:
-    """The rows of files that a client has uploaded, one file after the other; of none an empty table.
+def check_footer(source: Path) -> None:
+    """Check that a file is Parquet, and says to be within the limits; nothing is decoded.
+
+    Raises:
+        IncorrectUsageError: It is not.
+    """
+    with _open_file(source, MOST_BYTES):
+        pass
+
+
+def check_files(sources: Sequence[Path], columns: Sequence[Column]) -> None:
+    """Check all of the files of one upload by decoding them.
 
     Args:
         sources: The files.
-        columns: The columns that they have. All are checked; others are refused, except the index of pandas.
-        wanted: The names of those that the table has; all by default.
+        columns: The columns that each has; others are refused, except the index of pandas.
 
     Raises:
-        IncorrectUsageError: A file is not Parquet, has other columns, or is too large.
+        IncorrectUsageError: A file is not Parquet or has other columns, or they are too large together.
     """
-    names = {column.name for column in columns} if wanted is None else wanted
+    left = MOST_BYTES
+    for source in sources:
+        with _open_file(source, left) as file:
+            file.check(columns)
+            left = file.left
+
+
+def read_files(sources: Sequence[Path], columns: Sequence[Column]) -> Table:
+    """Some columns of files, one file after the other; of none an empty table. Other columns are not read.
+
+    Raises:
+        IncorrectUsageError: A file is not Parquet, lacks a column, or they are too large together.
+    """
     tables, left = [], MOST_BYTES
     for source in sources:
         with _open_file(source, left) as file:
-            _check_only(file.names, columns)
-            tables.append(file.read(columns, names))
+            tables.append(file.read(columns))
             left = file.left
-    if tables:
-        return Table(pa.concat_tables(tables))
-    return Table.build([column for column in columns if column.name in names], {})
-
-
-def read_stored(source: Path, columns: Sequence[Column]) -> Table:
-    """Some columns of a file that was checked when it was uploaded; the others are not read.
-
-    Raises:
-        IncorrectUsageError: The file is not Parquet, lacks a column, or is too large.
-    """
-    with _open_file(source, MOST_BYTES) as file:
-        return Table(file.read(columns, {column.name for column in columns}))
+    return Table(pa.concat_tables(tables)) if tables else Table.build(columns, {})

@@ -20,7 +20,7 @@ from registry_tool.server.http.faces import JsonResponse
 from registry_tool.server.kolena.bodies import read_body
 from registry_tool.server.kolena.errors import IncorrectUsageError
 from registry_tool.server.kolena.lookup import API, SUITE_VERSION_KIND, Lookup, look_up
-from registry_tool.server.kolena.parquet import Column, Table, read_uploaded
+from registry_tool.server.kolena.parquet import Column, Table, read_files
 from registry_tool.server.kolena.runs_bodies import (
     ModelInferencesBody,
     RemainingSamplesBody,
@@ -199,8 +199,8 @@ class InferenceCalls:
         self, lookup: Lookup, run: ObjectRecord, uploads: Sequence[Data], body: UploadInferencesBody
     ) -> list[UploadedFile]:
         """Check an upload, and write it to the DVC remote."""
-        chunks = self._bulk.list_chunks(body.uuid)
-        tables = [read_uploaded([chunk], INFERENCE_COLUMNS, [_SAMPLE]) for chunk in chunks]
+        chunks = self._bulk.list_chunks(body.uuid, INFERENCE_COLUMNS)
+        tables = [read_files([chunk], INFERENCE_COLUMNS[:1]) for chunk in chunks]
         if not tables:
             return []
         given = _concatenate(tables, [_SAMPLE])

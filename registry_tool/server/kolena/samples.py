@@ -14,7 +14,7 @@ from registry_tool.manifests.data import member, text, whole
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.kolena.errors import IncorrectUsageError
 from registry_tool.server.kolena.lookup import CASE_KIND, Lookup
-from registry_tool.server.kolena.parquet import Column, Table
+from registry_tool.server.kolena.parquet import Column, Table, read_files
 
 if TYPE_CHECKING:
     from registry_tool.server.kolena.bulk import BulkCalls
@@ -39,6 +39,11 @@ UPLOADED: Final = (
 """The columns of an upload."""
 _STORED: Final = UPLOADED[1:5]
 _KEPT: Final = tuple(column.name for column in _STORED)
+_SEEN: Final = (
+    UPLOADED[2],
+    UPLOADED[3],
+    UPLOADED[5],
+)  # what decides whether an upload is stored as it is
 _NAMES: Final = (Column(SAMPLE),)
 _KNOWN: Final = (*_NAMES, Column(METADATA, has_nulls=True))
 _NONE: Final = (None, "{}", "null")
@@ -128,13 +133,13 @@ class SampleStore:
             RemoteError: The remote cannot be used.
         """
         is_first = base is None or not member(base.data, "samples")
-        chunks = self._bulk.list_chunks(load)
+        chunks = self._bulk.list_chunks(load, UPLOADED)
         if is_first and len(chunks) == 1:
-            seen = self._bulk.read(load, UPLOADED, (SAMPLE, METADATA, REMOVE))
+            seen = read_files(chunks, _SEEN)
             if _is_plain(seen):
                 return _describe(self._bulk.keep_file(chunks[0], seen.rows), seen)
         before = None if base is None or is_first else self.open(lookup, base)
-        return self._keep(_edit(before, self._bulk.read(load, UPLOADED)))
+        return self._keep(_edit(before, read_files(chunks, UPLOADED)))
 
     def take_each(
         self, load: str, names: Sequence[str], known: Sequence[str]
@@ -151,7 +156,7 @@ class SampleStore:
             IncorrectUsageError: It is not what it must be.
             RemoteError: The remote cannot be used.
         """
-        uploaded = self._bulk.read(load, UPLOADED)
+        uploaded = read_files(self._bulk.list_chunks(load, UPLOADED), UPLOADED)
         rows: dict[str, list[int]] = {}
         for number, name in enumerate(uploaded.values(CASE)):
             rows.setdefault(str(name or ""), []).append(number)

@@ -148,7 +148,9 @@ def _parse(query: str, kinds: Iterable[type[Body]]) -> Expression | None:
 def _answer(
     renderer: Renderer, items: Sequence[Item], options: ListOptions, token: str
 ) -> dict[str, JSON]:
-    shown: list[JSON] = [renderer.show(item) for item in items]
+    # Encoded one by one: a list without a page size may have all versions, whose objects take many times their JSON.
+    encoded = [orjson.Fragment(orjson.dumps(renderer.show(item))) for item in items]
+    shown = cast("list[JSON]", encoded)
     return {"items": shown, "size": len(shown), "pageSize": options.size, "nextPageToken": token}
 
 

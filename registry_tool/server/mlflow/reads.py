@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from typing import Final, TypeVar
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from registry_tool.integrations.mlflow_mapping import STAGES, parse_stage
+from registry_tool.live.pages import Page
 from registry_tool.live.records import ModelRecord, Record, VersionRecord
 from registry_tool.manifests.data import records, text
 from registry_tool.server.http.faces import JsonResponse, current_subject
@@ -21,6 +24,9 @@ from registry_tool.server.mlflow.search import find_only_model, search_models, s
 from registry_tool.server.service import Service
 
 __all__ = ["PROXY_PREFIX", "ModelReads", "check_stage"]
+
+_R = TypeVar("_R", bound=Record)
+_AT_ONCE: Final = 2000  # records of a list that are rendered before anything is sent
 
 PROXY_PREFIX: Final = "/api/2.0/mlflow-artifacts"
 """Where the artifact proxy is."""
@@ -40,11 +46,24 @@ def check_stage(stage: str) -> str:
     return found
 
 
-def _list(pieces: Iterable[bytes], key: bytes, token: str = "") -> Response:
-    parts = [b'{"', key, b'":[', b",".join(pieces), b"]"]
-    if token:
-        parts += [b',"next_page_token":"', token.encode(), b'"']
-    return JsonResponse(b"".join((*parts, b"}")))
+def _list(
+    key: bytes, records: Sequence[_R], render: Callable[[_R], bytes], token: str = ""
+) -> Response:
+    """A page. One with many records is rendered and sent in parts: it would take hundreds of megabytes, and seconds."""
+    begin = b'{"%b":[' % key
+    end = b'],"next_page_token":"%b"}' % token.encode() if token else b"]}"
+    if len(records) <= _AT_ONCE:
+        return JsonResponse(b"".join((begin, b",".join(map(render, records)), end)))
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield begin
+        for start in range(0, len(records), _AT_ONCE):
+            piece = b",".join(map(render, records[start : start + _AT_ONCE]))
+            yield b"," + piece if start else piece
+            await asyncio.sleep(0)  # other requests have a turn
+        yield end
+
+    return StreamingResponse(parts(), media_type="application/json")
 
 
 class ModelReads:
@@ -121,7 +140,7 @@ class ModelReads:
             for version in self.renderer.latest(lookup, model)
             if self.renderer.stage(lookup, version) in wanted
         ]
-        return _list((self.renderer.version(lookup, one) for one in latest), b"model_versions")
+        return _list(b"model_versions", latest, lambda one: self.renderer.version(lookup, one))
 
     async def search_models(self, request: Request) -> Response:
         """``GET registered-models/search``."""
@@ -130,8 +149,7 @@ class ModelReads:
         page = search_models(lookup, query)
         if (model := find_only_model(lookup, query.filter, "model")) is not None:
             follow_model(request, model)
-        found = (self._render(lookup, record) for record in page.records)
-        return _list(found, b"registered_models", page.next_token)
+        return self._list_page(lookup, b"registered_models", page)
 
     async def search_versions(self, request: Request) -> Response:
         """``GET model-versions/search``."""
@@ -140,8 +158,11 @@ class ModelReads:
         page = search_versions(lookup, query)
         if (model := find_only_model(lookup, query.filter, "version")) is not None:
             follow_model(request, model)
-        found = (self._render(lookup, record) for record in page.records)
-        return _list(found, b"model_versions", page.next_token)
+        return self._list_page(lookup, b"model_versions", page)
+
+    def _list_page(self, lookup: Lookup, key: bytes, page: Page) -> Response:
+        render = partial(self._render, lookup)
+        return _list(key, page.records, render, page.next_token)
 
     def _render(self, lookup: Lookup, record: Record) -> bytes:
         if isinstance(record, VersionRecord):

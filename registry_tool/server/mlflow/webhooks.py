@@ -60,7 +60,6 @@ _LONGEST_TEXT: Final = 1000
 _MOST: Final = 100
 _PAGE: Final = 100
 _LONGEST_PAGE: Final = 1000
-_STEP: Final = 200  # commits that are read at once
 _RESOLVE_SECONDS: Final = 5.0
 _AT_ONCE: Final = 4  # tests of webhooks, each of which may take half a minute
 _T = TypeVar("_T")
@@ -205,7 +204,7 @@ class WebhookCalls:
         self._protocol = MlflowWebhooks(service)
         host = WebhookHost(
             tip=lambda: service.snapshot.commit,
-            step=self._step,
+            step=lambda commit: service.find_step(commit, service.snapshot.commit),
             allowed=self._allowed,
             notify=service.options.notify,
         )
@@ -225,13 +224,6 @@ class WebhookCalls:
 
     def _allowed(self) -> AllowedAddresses:
         return read_allowed(self._service.policy)
-
-    def _step(self, commit: str) -> str:
-        """See ``WebhookHost``."""
-        line = self._service.snapshot.line
-        position = line.position(commit) if commit else 0
-        further = [] if position is None else line.commits_after(position, _STEP)
-        return further[-1] if further else line.tip
 
     def _open(self, request: Request) -> Subject:
         """Check who asks, and take the webhooks for this server."""

@@ -144,7 +144,7 @@ class ModelWrites:
         if body.type == ENCRYPTED:
             raise RefusedError(
                 "type: this server encrypts nothing, and takes no key",
-                remedy="add the version unencrypted; then, in a clone: registry encrypt REF --to RECIPIENT",
+                remedy="add the version unencrypted; then, in a clone: registry encrypt REF --to WHO",
             )
         folder = f"{model.name.namespace}/{_check_path(body.upload)}"
         start = len(folder) + 1

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 __all__ = [
     "HOME",
+    "absolute",
     "data_page",
     "lineage_page",
     "list_page",
@@ -75,6 +76,11 @@ def timeline_page(stage: str = "", page: int = 1) -> str:
 def data_page(page: str) -> str:
     """The JSON next to a page."""
     return f"{page.removesuffix('.html')}.json"
+
+
+def absolute(target: str) -> str:
+    """The address of a page from the root of a server, without ``index.html``."""
+    return "/" + quote(target.removesuffix("index.html"), safe="/+")
 
 
 def relative(here: str, target: str) -> str:

@@ -44,6 +44,15 @@ def _is_waiting(gate: GateResult) -> bool:
     )
 
 
+def _read_assets(folder: str) -> dict[str, tuple[str, bytes]]:
+    found = {}
+    for file in sorted((resource(_FOLDER) / folder).iterdir()):
+        content = file.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()[:12]
+        found[file.name] = (f"assets/{file.stem}.{digest}{file.suffix}", content)
+    return found
+
+
 class Templates:
     """The templates and assets of this installation."""
 
@@ -75,18 +84,19 @@ class Templates:
             length=words.length_words,
             sentence=sentence,
             assets={name: path for name, (path, _) in self.assets.items()},
+            app_assets={name: path for name, (path, _) in self.app_assets.items()},
         )
         return made
 
     @cached_property
     def assets(self) -> dict[str, tuple[str, bytes]]:
         """Each asset by its name, as where it is on the site and its content."""
-        found = {}
-        for file in sorted((resource(_FOLDER) / "assets").iterdir()):
-            content = file.read_bytes()
-            digest = hashlib.sha256(content).hexdigest()[:12]
-            found[file.name] = (f"assets/{file.stem}.{digest}{file.suffix}", content)
-        return found
+        return _read_assets("assets")
+
+    @cached_property
+    def app_assets(self) -> dict[str, tuple[str, bytes]]:
+        """Likewise those of forms, which a site does not have."""
+        return _read_assets("app/assets")
 
     @cached_property
     def digest(self) -> str:
@@ -115,14 +125,26 @@ class Templates:
         Raises:
             MissingPackageError: Jinja2 is not installed.
         """
+        html = self.render_html(PAGE_KINDS[kind].template, path, view=view, **values)
+        return Page(path, html, write_json(view, schema=f"pages/{kind}/v1"))
+
+    def render_html(self, template: str, path: str, **values: object) -> bytes:
+        """A page without data next to it.
+
+        Args:
+            template: Its file in ``templates/web/``.
+            path: Where the page is; empty for one that may be anywhere, whose links begin at the root of the server.
+            values: The names for the template.
+
+        Raises:
+            MissingPackageError: Jinja2 is not installed.
+        """
 
         def url(target: str) -> str:
-            return addresses.relative(path, target)
+            return addresses.relative(path, target) if path else addresses.absolute(target)
 
-        template = self._environment.get_template(PAGE_KINDS[kind].template)
-        html = template.render(view=view, url=url, path=path, **values)
-        data = write_json(view, schema=f"pages/{kind}/v1")
-        return Page(path, html.encode("utf-8", "replace"), data)
+        html = self._environment.get_template(template).render(url=url, path=path, **values)
+        return html.encode("utf-8", "replace")
 
     def render_text(self, template: str, **values: object) -> bytes:
         """A file that is no page; values are escaped for XML.

@@ -52,6 +52,7 @@ class RenderedModel:
         source: The commit.
         name: The model.
         selection: Which versions get a page of their own.
+        has_acts: The pages link to the forms of the web app.
 
     Attributes:
         reading: The model as it was read.
@@ -59,8 +60,16 @@ class RenderedModel:
         summary: What pages that list models need of it.
     """
 
-    def __init__(self, source: PageSource, name: ModelName, selection: Selection = "all") -> None:
+    def __init__(
+        self,
+        source: PageSource,
+        name: ModelName,
+        selection: Selection = "all",
+        *,
+        has_acts: bool = False,
+    ) -> None:
         self._source = source
+        self._has_acts = has_acts
         self.reading = read_model(source, name)
         self.own_pages = _select(self.reading, selection)
         self._view = view_model(self.reading, self.own_pages)
@@ -71,6 +80,18 @@ class RenderedModel:
     def is_readable(self) -> bool:
         """False where the record of the model or of one of its versions cannot be read."""
         return not any(one.kind == "unreadable" for one in self.summary.concerns)
+
+    def find_page(self, path: str) -> Page | None:
+        """The page at a path; None where there is none."""
+        if path == addresses.model_page(self._view.model):
+            return self._model_page()
+        for version in (*self.own_pages, *self.reading.model.drafts):
+            if path == addresses.version_page(self._view.model, version):
+                return self._version_page(view_version(self.reading, version))
+        for number in range(1, -(-len(self.reading.rows) // PAGE_SIZE) + 1):
+            if path == addresses.older_page(self._view.model, number):
+                return self._older_page(number)
+        return None
 
     def pages(self) -> Iterator[Page]:
         """The pages: of the model, of its versions and drafts, and of fifty versions each."""
@@ -92,6 +113,7 @@ class RenderedModel:
             "main_stage": main,
             "version_rows": VersionRows(stages, main),
             "version_target": self._find_page,
+            "has_acts": self._has_acts,
         }
 
     def _find_page(self, version: str) -> str:
@@ -169,10 +191,10 @@ _SCALES = (1, 2, 5, 10, 20, 50, 100)
 
 
 def render_model(
-    source: PageSource, name: ModelName, selection: Selection = "all"
+    source: PageSource, name: ModelName, selection: Selection = "all", *, has_acts: bool = False
 ) -> RenderedModel:
     """Read one model, and make its pages as they are taken; see ``RenderedModel``."""
-    return RenderedModel(source, name, selection)
+    return RenderedModel(source, name, selection, has_acts=has_acts)
 
 
 def render_assets() -> Iterator[SiteFile]:

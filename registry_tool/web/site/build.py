@@ -32,10 +32,12 @@ from registry_tool.web.views.source import PageSource
 if TYPE_CHECKING:
     from registry_tool.api.registry import Registry
 
-__all__ = ["MOST_PAGED_VERSIONS", "BuiltSite", "Selection", "build_site"]
+__all__ = ["MOST_CHECKED_VERSIONS", "MOST_PAGED_VERSIONS", "BuiltSite", "Selection", "build_site"]
 
 MOST_PAGED_VERSIONS: Final = 20_000
 """With more versions than this, only named versions and the newest have their own page."""
+MOST_CHECKED_VERSIONS: Final = 20_000
+"""With more versions than this, the page of the registry's health has no findings of a check."""
 _PACKAGE: Final = Path(__file__).parents[2]
 # What pages are computed by, below the package.
 _PROGRAM: Final = ("api", "catalog", "manifests", "promotion", "signing", "web")
@@ -154,12 +156,14 @@ def _check_registry(folder: SiteFolder, name: str) -> None:
 def _list_files(
     source: PageSource, built: Mapping[str, BuiltModel], selection: Selection
 ) -> Iterator[tuple[str, bytes]]:
-    """The files that are made by every build."""
+    """The files that are made by every build; with many versions a check would take longer than all of them."""
     for asset in render_assets():
         yield from asset.files()
     models = {name: built[name] for name in map(str, source.model_names())}
     summaries = [one.summary for one in models.values()]
-    for page in render_listings(source, summaries, selection=selection):
+    count = sum(one.version_count for one in summaries)
+    report = source.check() if count <= MOST_CHECKED_VERSIONS else None
+    for page in render_listings(source, summaries, selection=selection, report=report):
         yield from page.files()
     index = build_index({name: one.columns.encode() for name, one in models.items()})
     for file in render_search(source.name, index):

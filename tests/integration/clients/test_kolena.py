@@ -20,6 +20,7 @@ What the client cannot read is read from the objects that the server wrote.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,8 +31,8 @@ import httpx
 import pytest
 from support import git, run_program
 from support.kolena_runs import TestedModel, add_model, add_suite, upload_metrics
-from support.kolena_wire import PREFIX, Rows, add_case, decode_rows, said
-from support.served_apps import Reply, ServedApp
+from support.kolena_wire import PREFIX, RemoteApp, Rows, add_case, decode_rows, said
+from support.served_apps import ServedApp
 from support.wire_clients import run_client, running_server
 
 from registry_tool.live.records import ObjectRecord
@@ -39,6 +40,7 @@ from registry_tool.manifests.data import Data, member, records, text
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.service import Service, ServiceOptions, open_service
 
+PAGE: Final = Path(__file__).parents[3] / "docs" / "serve-kolena.md"
 GATE: Final = "kolena/holdout@1/Judge/suite/accuracy"
 STORED: Final[list[JSON]] = [
     ["bonjour", 7, {"source": "web"}, "fr", "fr", 0.75, False],
@@ -122,15 +124,18 @@ def other_clone(registry: Path, tmp_path: Path) -> Iterator[tuple[Path, dict[str
     yield clone, {name: str(tmp_path / name) for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME")}
 
 
-def set_gate(registry: Path, least: float) -> None:
-    """Publish a stage whose only gate is a threshold."""
+def publish_stages(registry: Path, stages: str) -> None:
+    """Publish other stages."""
     settings = registry / "registry.yaml"
     kept = settings.read_text().partition("\nstages:")[0].rstrip()
-    stages = (
-        f"\nstages:\n  production:\n    require:\n      - metric: {GATE}\n        min: {least}\n"
-    )
-    settings.write_text(kept + stages)
-    git(registry, "commit", "-qam", f"Production needs {least}")
+    settings.write_text(f"{kept}\n{stages}")
+    git(registry, "commit", "-qam", "Stages")
+
+
+def set_gate(registry: Path, least: float) -> None:
+    """Publish a stage whose only gate is a threshold."""
+    gate = f"- metric: {GATE}\n        min: {least}"
+    publish_stages(registry, f"stages:\n  production:\n    require:\n      {gate}\n")
 
 
 def test_models_test_cases_and_suites(registry: Path, tmp_path: Path) -> None:
@@ -191,6 +196,29 @@ def test_every_feature_of_the_client_up_to_a_gate(registry: Path, tmp_path: Path
     assert shown.code == 0, shown.err
 
 
+def read_blocks(language: str) -> list[str]:
+    """The blocks of the page about this protocol, of one language."""
+    found = re.findall(
+        r"^```(\w+)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    return [body for name, body in found if name == language]
+
+
+def test_the_program_and_the_commands_of_the_page_run(registry: Path, tmp_path: Path) -> None:
+    (program,), (stages,), (commands,) = map(read_blocks, ("python", "yaml", "bash"))
+    with running_server(registry, "--api", "kolena") as server:
+        for _ in range(2):  # the second time everything is found again
+            run = run_client("kolena", "kolena_page.py", url=server.url, program=program, page=PAGE.name)  # fmt: skip
+            assert member(run)["samples"] == 4
+            subjects = git(registry, "log", "--format=%s").splitlines()
+        assert subjects.count("Add model default/lang-id") == 1
+    publish_stages(registry, stages)
+    for line in commands.splitlines():
+        done = run_program(*line.split()[1:], cwd=registry)
+        assert done.code == 0, done.out + done.err
+    assert done.out.startswith("default/lang-id@1 ")
+
+
 # --- all fields, over a fresh clone
 
 A, B = '{"a": NaN, "locator": "ü"}', '{"locator": "b"}'
@@ -202,32 +230,6 @@ ROWS: Final[Mapping[str, Rows]] = {
 }
 CONFIGURATION: Final[dict[str, JSON]] = {"display_name": "score ≥ ½", "configuration": {"b": 1, "a": [None, "ü"]}}  # fmt: skip
 WRITTEN: Final = '{"a": [null, "ü"], "b": 1}'
-
-
-class RemoteApp:
-    """A server of another process, asked as one of this process."""
-
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
-
-    def ask(
-        self,
-        method: str,
-        path: str,
-        body: JSON = None,
-        *,
-        content: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Reply:
-        """Make one request."""
-        url = path if "://" in path else f"{PREFIX}/{path}"
-        if content is None:
-            found = self._client.request(method, url, json=body if body is not None else {})
-        else:
-            found = self._client.request(method, url, content=content, headers=headers)
-        is_json = found.headers.get("content-type", "").startswith("application/json")
-        data = found.json() if is_json and found.content else {"text": ""}
-        return Reply(found.status_code, data, found.headers, found.content)
 
 
 def write_everything(app: ServedApp) -> dict[str, JSON]:

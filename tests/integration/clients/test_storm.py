@@ -1,7 +1,7 @@
-"""Sixteen clients of two protocols, people who push, kills: what was acknowledged is there, once.
+"""Clients of all protocols, people who push, kills: what was acknowledged is there, once.
 
-The full minute and a hundred kills: ``python tests/benchmarks/serve_storm.py --seconds 60 --kills 100``, with the real
-client packages ``--packages``.
+The full minute, sixteen clients and a hundred kills: ``python tests/benchmarks/serve_storm.py --seconds 60 --kills 100``, with
+the real client packages ``--packages``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.manifests import small_registry
-from support.package_storm import run_package_storm
+from support.package_storm import STORM_PACKAGES, run_package_storm, stored_registry
 from support.wire_clients import client_python
 from support.wire_storm import check_storm, guarded_registry, run_storm
 
@@ -27,13 +27,15 @@ def test_nothing_is_lost_and_nothing_is_there_twice(tmp_path: Path, kills: int) 
     check_storm(storm, tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_what_the_real_packages_were_told_is_there_after_kills(tmp_path: Path) -> None:
-    for package in ("mlflow", "kubeflow"):
+    for package in STORM_PACKAGES:
         client_python(package)
-    bare = guarded_registry(tmp_path, small_registry())
-    storm = run_package_storm(bare, clients=4, seconds=6, kills=2)
-    kinds = {mark[:6] for mark in storm.created}
-    assert kinds == {"mark-m", "mark-k", "mark-p"}
+    bare = stored_registry(tmp_path)
+    storm = run_package_storm(bare, clients=len(STORM_PACKAGES), seconds=6, kills=2)
+    letters = {mark[5] for mark in storm.created}
+    assert letters == {"m", "k", "t", "b", "o", "s", "p"}
+    assert storm.stored
     assert storm.kills == 2
     check_storm(storm, tmp_path)

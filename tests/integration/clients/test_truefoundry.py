@@ -44,7 +44,7 @@ def check_all(folder: Path) -> None:
 def test_the_sdk_puts_gets_lists_tags_and_deletes_versions(
     client: str, registry: Path, tmp_path: Path
 ) -> None:
-    """T1, T16 to T19, T23, T25, with SDK 0.6 and 0.3."""
+    """T1, T16, T17, T18, T19, T23, T25, with SDK 0.6 and 0.3."""
     api = "svc" if client == "truefoundry" else "ml"
     with running_server(registry, "--api", "truefoundry") as server:
         said = said_by(client, "truefoundry_versions.py", server, tmp_path, api=api)
@@ -55,13 +55,16 @@ def test_the_sdk_puts_gets_lists_tags_and_deletes_versions(
         "by fqn": True,
         "by alias": True,
         "listed": [f"{name}:2", f"{name}:1"],
+        "found": {
+            "fqn": [2], "name and version": [1], "model": [1], "repo": [2, 1], "run": [2], "other run": [], "tag": [2],
+        },
         "tags": ["candidate"],
         "taken": [422, "tags: 'candidate' is a tag of version 2; set force to move it"],
         "moved": ["candidate"],
         "model": [name, f"{name}:2"],
         "deleted": 404,
         "next": 3,
-    }
+    }  # fmt: skip
     check_all(registry)
     log = subprocess.run(
         ["git", "log", "--reverse", "--format=%cn: %s"], cwd=registry, capture_output=True, text=True, check=True
@@ -115,7 +118,7 @@ def add_storage(folder: Path, place: Path) -> None:
 
 
 def test_the_ml_client_does_its_main_job(registry: Path, tmp_path: Path) -> None:
-    """T1 to T4, T14 to T17, T20 to T22, T26: a run, its model with files, and the snippet as it is."""
+    """T1, T3, T14, T15, T16, T17, T20, T21, T22, T26: a run, its model with files, and the snippet as it is."""
     add_storage(registry, tmp_path / "storage")
     with running_server(registry, "--api", "truefoundry") as server:
         said = said_by("truefoundry", "truefoundry_ml.py", server, tmp_path)
@@ -145,7 +148,7 @@ FIELDS: Final = 841
 
 
 def test_every_field_reads_back_equal_over_a_fresh_clone(registry: Path, tmp_path: Path) -> None:
-    """T2 to T15, T20, T25, T26: what the client wrote, read again from another server that has only a clone."""
+    """T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14, T15, T20, T25, T26: what the client wrote, read from a clone."""
     add_storage(registry, tmp_path / "storage")
     bare, clone = tmp_path / "served.git", tmp_path / "clone.git"
     for source, target in ((registry, bare), (bare, clone)):

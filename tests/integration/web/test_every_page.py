@@ -86,7 +86,7 @@ def test_pages_are_accessible_quiet_and_do_not_move(
 @pytest.mark.parametrize("width", [320, 640])
 def test_no_page_scrolls_sideways(chromium: ChromiumProcess, shown_site: str, width: int) -> None:
     """At 320 pixels, and at 1280 with a zoom of 200 %."""
-    faults = []
+    faults: list[tuple[str, ...]] = []
     with chromium.visit(shown_site, width=width, height=450) as visit:
         for name, path in PAGES.items():
             _open(visit.page, shown_site, path)
@@ -106,7 +106,7 @@ def test_text_of_twice_the_size_fits(chromium: ChromiumProcess, shown_site: str)
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_keyboard_reaches_everything(chromium: ChromiumProcess, shown_site: str, width: int) -> None:  # fmt: skip
-    faults = []
+    faults: list[tuple[str, ...]] = []
     with chromium.visit(shown_site, width=width) as visit:
         for name, path in PAGES.items():
             _open(visit.page, shown_site, path)

@@ -354,6 +354,40 @@ def test_readers_of_an_older_snapshot_see_the_older_state(branch: Branch) -> Non
     assert older.etag(version(older, "1")) == newer.etag(version(newer, "1"))
 
 
+def test_names_lead_elsewhere_only_after_some_changes(branch: Branch) -> None:
+    title = "schema: title/v1\ntitle: Languages\n"
+    steps = {
+        f"{HOME}/versions/1/metadata.yaml": (metadata_yaml(labels=["edge"]), True),
+        f"{HOME}/aliases/production.yaml": (alias_yaml(), True),
+        f"{HOME}/title.yaml": (title, False),
+        "models/ops/namespace.yaml": (namespace_yaml(), False),
+        "serve.yaml": ("schema: serve/v1\nnamespaces: {mlflow: nlp}\n", False),
+        "models/nlp/z/model.yaml": (model_yaml("z"), False),
+        f"{HOME}/model.yaml": ("no: [manifest", False),
+    }
+    for path, (content, is_same) in steps.items():
+        before = branch.snapshot()
+        after = move(before, [branch.commit({path: content})], NOW)
+        assert (after.naming is before.naming) == is_same, path
+        is_touched = path.startswith(HOME)
+        assert (after.marks.get(LANG) is not before.marks.get(LANG)) == is_touched, path
+
+
+def test_a_version_that_is_broken_or_repaired_is_a_change_of_what_its_model_lists(
+    branch: Branch,
+) -> None:
+    branch.commit({f"{HOME}/versions/1/version.yaml": "no: [manifest"})
+    branch.commit({f"{HOME}/versions/1/version.yaml": version_yaml()})
+    found = Snapshot()
+    models = []
+    for step in branch.steps:
+        found = move(found, [step], NOW)
+        models.append(found.models.get(LANG))
+    _, good, broken, repaired = models
+    assert good == broken == repaired
+    assert good is not broken is not repaired
+
+
 def test_hostile_paths_are_no_objects(branch: Branch) -> None:
     before = as_data(branch.snapshot())["records"]
     branch.commit(

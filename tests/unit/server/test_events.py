@@ -67,7 +67,7 @@ def test_the_rest_of_a_commit_comes_first() -> None:
     feed = EventFeed(_read, lambda: B)
 
     async def ids(position: Position, subject: Subject) -> list[JSON]:
-        return [event["id"] for event in await feed.after(position, subject)]
+        return [event["id"] async for part in feed.after(position, subject) for event in part]
 
     after_first = Position(A, "models/nlp/x/model.yaml")
     assert asyncio.run(ids(after_first, ALL)) == [
@@ -112,13 +112,39 @@ def test_clients_share_a_reading_and_a_failed_one_is_not_kept() -> None:
 
     async def run() -> list[int]:
         feed = EventFeed(count, lambda: B)
+
+        async def after() -> int:
+            return sum([len(part) async for part in feed.after(Position(A), ALL)])
+
         with pytest.raises(NotFoundError):
-            await feed.after(Position(A), ALL)
-        gone = asyncio.ensure_future(feed.after(Position(A), ALL))
+            await after()
+        gone = asyncio.ensure_future(after())
         await asyncio.sleep(0)
         gone.cancel()
-        found = await asyncio.gather(*(feed.after(Position(A), ALL) for _ in range(20)))
-        return [len(events) for events in found]
+        return await asyncio.gather(*(after() for _ in range(20)))
 
     assert asyncio.run(run()) == [2] * 20
     assert read == [A, A]
+
+
+def test_what_was_missed_is_read_in_parts() -> None:
+    read: list[tuple[str | None, str]] = []
+
+    def note(base: str | None, head: str) -> Iterable[dict[str, JSON]]:
+        read.append((base, head))
+        return _read(base, head)
+
+    def step(base: str, tip: str) -> str:
+        return A if base == "" else tip
+
+    async def run() -> list[int]:
+        feed = EventFeed(note, lambda: B, step)
+        found = [len(part) async for part in feed.after(Position(""), ALL)]
+        async for part in feed.follow(Position(""), NLP):
+            found.append(len(part))
+            if len(found) == 4:
+                feed.close()
+        return found
+
+    assert asyncio.run(run()) == [2, 2, 1, 1]
+    assert read == [(None, A), (A, B)]

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import sys
-import urllib.request
 from pathlib import Path
 
-from mlsteam_client import install_stub
+from mlsteam_client import configure, make_token, put_file
 
 given = json.load(sys.stdin)["given"]
-home = Path(given["folder"]) / "mlsteam"
-settings = home / ".mlsteam-model-sdk" / "cfg.ini"
-settings.parent.mkdir(parents=True, exist_ok=True)
-
-
-def pack(data):
-    return base64.urlsafe_b64encode(json.dumps(data).encode()).decode().rstrip("=")
-
-
-token = ".".join((pack({"alg": "none"}), pack({"api_address": given["url"]}), "local"))
-settings.write_text(
-    f"[mlsteam_model_sdk]\napi_token = {token}\napi_endpoint = {given['url']}\n"
-    "default_project_name = default\n"
-)
-os.chdir(home)
-install_stub()
+token = make_token(given["url"])
+configure(given["url"], Path(given["folder"]) / "mlsteam", token)
 
 from mlsteam_model_sdk.core.api_client import ApiClient  # noqa: E402 (it reads the settings)
 from mlsteam_model_sdk.sdk.model import Model  # noqa: E402
@@ -39,10 +22,7 @@ def write(fields):
     """What the web client does; the SDK has no method for it, but its client makes the calls of the document."""
     project = calls.project.listProject(name="default").response().result[0]["uuid"]
     made = calls.model.addModel(puuid=project, body=fields["model"]).response().result
-    address = f"{given['url']}/api/v2/uploads/{project}/first/weights.bin"
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/octet-stream"}
-    file = urllib.request.Request(address, b"\1" * 1000, headers, method="PUT")
-    urllib.request.urlopen(file).close()
+    put_file(given["url"], token, f"{project}/first/weights.bin", b"\1" * 1000)
     body = {**fields["version"], "upload": "first"}
     calls.model.addVersionModel(puuid=project, muuid=made["uuid"], body=body).response()
 

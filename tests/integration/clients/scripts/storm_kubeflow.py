@@ -1,39 +1,21 @@
-"""One user of Kubeflow's client in a storm: registers models, and repeats what broke as a careful user would."""
+"""One user of Kubeflow's client in a storm: registers models."""
 
 from __future__ import annotations
 
-import json
-import sys
-import time
-from itertools import count
-from pathlib import Path
-
 from model_registry import ModelRegistry
 from model_registry.types import ModelArtifact
+from storm_client import StormUser
 
-given = json.load(sys.stdin)
-over, pause, number = Path(given["over"]), Path(given["pause"]), given["number"]
-said = {"created": [], "settings": {}, "repeated": 0, "failures": []}
-PATIENCE = 1800.0  # on a busy machine each start of the server takes long
 # Answers of the server that another attempt cannot change.
 FINAL = ("(400)", "(404)", "(409)", "(422)", "(500)", "(501)")
+user = StormUser("k", lambda error: str(error).startswith(FINAL))
 
 
-def until_done(work):
-    """What some work gives; it is repeated, and looks first for what an earlier attempt left."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return work()
-        except Exception as error:
-            if time.monotonic() > end or str(error).startswith(FINAL):
-                said["failures"].append(repr(error)[:500])
-                return None
-            said["repeated"] += 1
-            time.sleep(0.1)
+def connect():
+    return ModelRegistry("http://127.0.0.1", user.given["port"], author="Ada", is_secure=False)
 
 
-def register(registry, name, mark):
+def register(name, mark):
     """Register a model with one version and its artifact, or complete what is missing of it."""
     model = registry.get_registered_model(name)
     version = registry.get_model_version(name, "v1") if model is not None else None
@@ -51,17 +33,8 @@ def register(registry, name, mark):
     return True
 
 
-registry = until_done(
-    lambda: ModelRegistry("http://127.0.0.1", given["port"], author="Ada", is_secure=False)
-)
-Path(given["ready"]).touch()
-for turn in count(1):
-    if registry is None or (over.exists() and turn > 1):
-        break
-    while pause.exists():
-        time.sleep(0.02)
-    mark = f"mark-k{number}x{turn}x"
-    name = f"storm-kubeflow-{number}-{turn}"
-    if until_done(lambda name=name, mark=mark: register(registry, name, mark)):
-        said["created"] += [f"{mark}m", f"{mark}v", f"{mark}a"]
-print(json.dumps(said))
+registry = user.until_done(connect)
+for mark in user.marks():
+    if user.until_done(register, f"storm-kubeflow-{mark[5:-1]}", mark):
+        user.created(f"{mark}m", f"{mark}v", f"{mark}a")
+user.finish()

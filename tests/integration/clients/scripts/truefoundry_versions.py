@@ -31,7 +31,7 @@ manifest = {
     "framework": {"type": "transformers", "pipeline_tag": "text-classification"},
 }
 first = put({**manifest, "version_alias": "v1.0.0"})
-second = put(manifest)
+second = put({**manifest, "run_id": "r1", "step": 3})
 said = {"first": [first["fqn"], first["manifest"]["version"], first["deployable"]]}
 got = client.model_versions.get(id=first["id"]).data
 said["got"] = [got.fqn, got.manifest.metadata, got.manifest.version_alias]
@@ -40,7 +40,23 @@ said["by fqn"] = by_name.id == second["id"]
 by_alias = client.model_versions.get_by_fqn(fqn="model:models/speech/lang_id:v1.0.0").data
 said["by alias"] = by_alias.id == first["id"]
 said["listed"] = [one.fqn for one in client.model_versions.list(name="lang_id", limit=1)]
+
+
+def find(**filters):
+    """The numbers of the versions that a list with filters has."""
+    return [one.manifest.version for one in client.model_versions.list(**filters)]
+
+
+said["found"] = {
+    "fqn": find(fqn=second["fqn"]),
+    "name and version": find(name="lang_id", version=1),
+    "model": find(model_id=got.model_id, offset=1),
+    "repo": find(ml_repo_id=got.ml_repo_id),
+    "run": find(run_ids=["r1"], run_steps=[3]),
+    "other run": find(run_ids=["r2"]),
+}
 client.model_versions.apply_tags(model_version_id=second["id"], tags=["candidate"])
+said["found"]["tag"] = find(tag="candidate")
 said["tags"] = client.model_versions.get(id=second["id"]).data.tags
 try:
     client.model_versions.apply_tags(model_version_id=first["id"], tags=["candidate"])

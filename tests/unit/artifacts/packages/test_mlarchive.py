@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 import pytest
+from support.mlsteam_manifests import GOOD, NEW, OLD
 
 from registry_tool.artifacts.packages.mlarchive import (
     MANIFEST,
@@ -23,8 +24,6 @@ from registry_tool.artifacts.packages.mlarchive import (
 )
 from registry_tool.manifests.problems import JSON
 
-OLD: Final[dict[str, JSON]] = {"models": [{"name": "net", "version": "1", "framework": "pytorch"}]}
-NEW: Final[dict[str, JSON]] = {"schema": "v2024.1", "name": "lang", "version": "2", "models": [{"name": "net"}]}  # fmt: skip
 FILES: Final = frozenset({MANIFEST, "models/net/w.bin", "hooks/load.py", "src/load.py"})
 
 
@@ -48,18 +47,6 @@ def test_a_folder_of_this_form_alone_is_a_package(paths: list[str], *, expected:
 
 def test_the_manifest_comes_first() -> None:
     assert order_files(["models/a", "hooks/b", MANIFEST]) == [MANIFEST, "hooks/b", "models/a"]
-
-
-GOOD: Final[tuple[JSON, ...]] = (
-    OLD,
-    {"models": [{**OLD["models"][0], "description": "", "inputs": [{"name": "x", "type": "str"}], "outputs": [], "enc_model_cleanup": "never", "enc_model_cleanup_files": ["*.bin"]}]},  # type: ignore[index, dict-item]  # a list
-    NEW,
-    {**NEW, "models": [{"name": "net", "loader": "load.py"}]},
-    {**NEW, "models": [{"name": "net", "loader": {"file": "load.py", "function": "load"}}]},
-    {**NEW, "models": [{"name": "net", "loader": {"built-in": "PyTorchLoader", "device": "cpu"}}]},
-    {**NEW, "in_memory_model_extraction": False, "file_integrity_check": {"models": "skip", "src": "enforce"}},
-    {**NEW, "services": [{"name": "main", "predictor": {"built-in": "PyTorchClassifier"}}, {"name": "other"}]},
-)  # fmt: skip
 
 
 @pytest.mark.parametrize("manifest", GOOD)

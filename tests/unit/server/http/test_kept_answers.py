@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ from support.served_apps import serve_app
 from support.written_trains import bare_registry
 
 from registry_tool.access.subjects import Subject
+from registry_tool.live.layers import Layers
 from registry_tool.live.records import ModelRecord
 from registry_tool.live.snapshot import Snapshot
 from registry_tool.manifests.problems import JSON
+from registry_tool.names import ModelName
 from registry_tool.server.http.kept_answers import KeptAnswers
 from registry_tool.server.kubeflow import build_face
 from registry_tool.server.kubeflow.render import Item, Renderer
@@ -57,6 +60,27 @@ def test_an_answer_is_made_once_until_something_is_written(
         assert made == ["a"]
         assert changed.json()["registered_model"]["description"] == "Changed."
         assert changed.headers["etag"] != first.headers["etag"]
+
+
+def test_an_answer_about_a_model_outlives_writes_to_others(
+    make_registry: Callable[..., Path], made: list[str]
+) -> None:
+    with mlflow_wire(make_registry({"registry.yaml": registry_yaml()})) as wire:
+        for name in ("a", "b"):
+            wire.ask("POST", "registered-models/create", name=name)
+        first = wire.send("GET", f"{GET}?name=a")
+        wire.ask("PATCH", "registered-models/update", name="b", description="Changed.")
+        made.clear()
+        again = wire.send("GET", f"{GET}?name=a")
+        assert (made, again.content, again.headers) == ([], first.content, first.headers)
+        tag = {"if-none-match": first.headers["etag"]}
+        assert wire.send("GET", f"{GET}?name=a", headers=tag).status_code == 304
+        wire.ask("POST", "registered-models/rename", name="b", new_name="c")
+        made.clear()
+        assert wire.send("GET", f"{GET}?name=a").content == first.content
+        assert made == ["a"]  # a name led elsewhere
+        wire.ask("POST", "registered-models/set-tag", name="a", key="k", value="v")
+        assert wire.send("GET", f"{GET}?name=a", headers=tag).status_code == 200
 
 
 def test_a_client_that_has_the_answer_is_told_so(
@@ -141,9 +165,37 @@ def test_a_state_with_proposals_is_that_of_its_subject() -> None:
     assert (_paths(kept, ADA, state), _paths(kept, bob, proposed)) == ([], [])
 
 
+def test_answers_about_a_model_are_those_of_its_mark() -> None:
+    model = ModelName("nlp", "lang-id")
+    state = Snapshot(marks=Layers({model: object()}))
+    other = replace(state, marks=state.marks.after({ModelName("nlp", "other"): object()}))
+    kept = KeptAnswers()
+    kept.keep(_scope("a"), ADA, state, _answer(), published=state, model=model)
+    assert _paths(kept, ADA, other) == ["a"]
+    assert kept.find(_scope("a"), ADA, other, state) is None  # with proposals of the subject
+    assert _paths(kept, ADA, replace(other, marks=other.marks.after({model: object()}))) == []
+    assert _paths(kept, ADA, replace(other, naming=object())) == []
+    assert _paths(kept, Subject("Bob", "bob@example.org"), other) == []
+
+
+def test_answers_of_a_state_make_room_for_those_that_last() -> None:
+    kept, state, model = KeptAnswers(most=8_000, largest=4000), Snapshot(), ModelName("nlp", "m")
+    for path in "abc":
+        kept.keep(_scope(path), ADA, state, _answer(1000), published=state)
+    for path in "def":
+        kept.keep(_scope(path), ADA, state, _answer(1000), published=state, model=model)
+    assert _paths(kept, ADA, state) == ["d", "e", "f"]
+    for path in "dd":  # one that replaces another takes no more room
+        kept.keep(_scope(path), ADA, state, _answer(1000), published=state, model=model)
+    assert _paths(kept, ADA, state) == ["d", "e", "f"]
+    for path in "abc":
+        kept.keep(_scope(path), ADA, state, _answer(1000), published=state, model=model)
+    assert _paths(kept, ADA, state) == ["b", "c"]
+
+
 def test_their_size_is_bounded() -> None:
-    kept, state = KeptAnswers(most=10_000, largest=4000), Snapshot()
-    kept.keep(_scope("a"), ADA, state, _answer(4000), published=state)
+    kept, state = KeptAnswers(most=8_000, largest=4000), Snapshot()
+    kept.keep(_scope("a"), ADA, state, _answer(4001), published=state)
     assert _paths(kept, ADA, state) == []
     for path in "abcd":
         kept.keep(_scope(path), ADA, state, _answer(1000), published=state)

@@ -16,6 +16,7 @@ from registry_tool.edits.drafts import add_draft
 from registry_tool.edits.versions import VersionRecord
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
+from registry_tool.server.mlflow import reads
 from registry_tool.writer.request import Person, WriteRequest
 
 SOURCE: Final = "s3://bucket/model"
@@ -384,3 +385,16 @@ def test_a_version_equal_to_a_deleted_one_can_be_created(wire: MlflowWire) -> No
     made = wire.ask("POST", "model-versions/create", name="lang-id", source=f"{SOURCE}/0")
     assert made.status == 200, made.data
     assert wire.version("lang-id", "2")["source"] == f"{SOURCE}/0"
+
+
+def test_a_long_list_is_sent_in_parts(wire: MlflowWire, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abcde":
+        add_model(wire, name)
+    path, sizes = "registered-models/search", (10, 3)
+    wholes = [wire.ask("GET", path, max_results=size).data for size in sizes]
+    monkeypatch.setattr(reads, "_AT_ONCE", 2)
+    for size, whole in zip(sizes, wholes, strict=True):
+        found = wire.send("GET", f"/api/2.0/mlflow/{path}?max_results={size}&asked=again")
+        assert found.json() == whole
+        assert "content-length" not in found.headers
+        assert found.headers["etag"]
