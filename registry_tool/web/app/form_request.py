@@ -34,6 +34,7 @@ class SentForm:
         branch: The branch that is asked for; empty for the published one.
         confirmation: The reference as it was typed.
         values: The values of the fields.
+        is_elsewhere: The commit goes to another branch.
     """
 
     step: Literal["form", "review", "commit"]
@@ -43,6 +44,23 @@ class SentForm:
     branch: str
     confirmation: str
     values: Mapping[str, str]
+    is_elsewhere: bool
+
+    def check_branch(self) -> None:
+        """Check the name of the other branch.
+
+        Raises:
+            UsageError: It is empty, or is not one.
+        """
+        if not self.is_elsewhere:
+            return
+        if not self.branch:
+            raise UsageError("the name of the branch is empty", remedy="write one, such as try-it")
+        if not is_branch_name(self.branch):
+            raise UsageError(
+                f"{self.branch[:80]!a} is not a name of a branch",
+                remedy="use letters, digits, -, _, . and /",
+            )
 
 
 def is_branch_name(text: str) -> bool:
@@ -68,14 +86,7 @@ async def read_form(request: Request) -> SentForm:
     at = sent.get("at", "")
     values = {k.removeprefix(_PREFIX): v for k, v in pairs if k.startswith(_PREFIX)}
     branch = sent.get("branch", "").strip() if sent.get("where") == "branch" else ""
-    if sent.get("where") == "branch" and not branch:
-        raise UsageError("the name of the branch is empty", remedy="write one, such as try-this")
-    if branch and not is_branch_name(branch):
-        raise UsageError(
-            f"{branch[:80]!a} is not a name of a branch",
-            remedy="use letters, digits, -, _, . and /",
-        )
     return SentForm(
         step, sent.get("token", ""), at if is_commit_id(at) else "", sent.get("key", "")[:_LONGEST_KEY], branch,
-        sent.get("confirmation", "").strip(), values,
+        sent.get("confirmation", "").strip(), values, sent.get("where") == "branch",
     )  # fmt: skip

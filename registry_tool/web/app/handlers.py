@@ -249,6 +249,7 @@ class AppHandlers:
             raise UsageError(
                 "the name that you typed is not that of this act", remedy=f"type {asked.reference}"
             )
+        sent.check_branch()
         if sent.branch == self._service.branch:
             sent = replace(sent, branch="")
         if sent.branch and not _chooses_branches(asked.subject):
