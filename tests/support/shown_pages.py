@@ -148,7 +148,8 @@ def find_unlabelled_figures(page: Page) -> list[str]:
             if (svg.getAttribute('role') !== 'img' || !named) faults.push(`no name: ${svg.outerHTML.slice(0, 120)}`);
           }
           for (const figure of document.querySelectorAll('figure')) {
-            if (!figure.querySelector('figcaption')?.textContent.trim()) faults.push(`no caption: ${figure.outerHTML.slice(0, 120)}`);
+            const named = figure.querySelector('figcaption')?.textContent.trim() || figure.querySelector('svg[aria-label]');
+            if (!named) faults.push(`no words: ${figure.outerHTML.slice(0, 120)}`);
             const near = figure.querySelector('table') ?? figure.parentElement.querySelector('table');
             if (!near) faults.push(`no table: ${figure.outerHTML.slice(0, 120)}`);
           }

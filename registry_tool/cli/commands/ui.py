@@ -39,7 +39,7 @@ __all__ = ["ui"]
 )  # fmt: skip
 @click.option(
     "--tokens", metavar="FILE", envvar="REGISTRY_TOKENS", shell_complete=complete_file,
-    help="A file of tokens; see registry serve token. The browser asks for a name and a password: the password is the token.",
+    help="A file of tokens; see registry serve token. The browser prompts for a name and a password: the password is the token.",
 )  # fmt: skip
 @click.option(
     "--public-url", metavar="URL", default="",

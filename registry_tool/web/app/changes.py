@@ -18,7 +18,7 @@ _MOST_LINES = 2000
 
 
 class FileMovedError(ConflictError):
-    """Another user changed a file that the form shows, since it was opened; nothing was written.
+    """Another commit changed a file that the form shows; nothing was written.
 
     Args:
         path: The file.
@@ -26,7 +26,7 @@ class FileMovedError(ConflictError):
 
     def __init__(self, path: str) -> None:
         super().__init__(
-            f"another user changed {path} while you had the form open",
+            f"{path} changed after this form was opened",
             remedy="compare, correct the form, and commit again",
         )
         self.path = path

@@ -14,7 +14,7 @@ __all__ = ["CommitView", "is_commit_id", "list_commits_of", "view_commit"]
 
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _FORMAT = "--format=%H%x00%an%x00%cI%x00%s"
-_FIELDS = 4
+_SEPARATORS = _FORMAT.count("%x00")
 _MOST = 5
 
 
@@ -41,7 +41,7 @@ def _log(git: Git, *arguments: str) -> list[CommitView]:
     said = git.run("log", "--no-show-signature", "--no-color", _FORMAT, *arguments)
     found = []
     for line in said.decode("utf-8", "replace").split("\n"):
-        if line.count("\0") == _FIELDS - 1:
+        if line.count("\0") == _SEPARATORS:
             commit, author, at, message = line.split("\0")
             found.append(CommitView(commit, author, at, message))
     return found

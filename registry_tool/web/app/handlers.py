@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
@@ -13,7 +13,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from registry_tool.access.subjects import Scope, Subject
+from registry_tool.access.subjects import ALL_SCOPES, Scope, Subject
 from registry_tool.api.changes.session import write
 from registry_tool.api.promotion import GateResults, evaluate_gates
 from registry_tool.api.registry import Registry, open_registry
@@ -22,7 +22,7 @@ from registry_tool.errors import ForbiddenError, NotFoundError, RegistryError, U
 from registry_tool.git.history import FirstParentHistory
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.names import ModelName, Reference
-from registry_tool.promotion.stages import list_stages
+from registry_tool.promotion.stages import Stage, list_stages
 from registry_tool.server.events import is_visible
 from registry_tool.server.http.faces import current_subject
 from registry_tool.server.service import Service
@@ -31,16 +31,17 @@ from registry_tool.web.app.answers import answer_file, answer_page
 from registry_tool.web.app.changes import FileMovedError, PlannedChange, plan_change
 from registry_tool.web.app.commits import CommitView, list_commits_of, view_commit
 from registry_tool.web.app.fields import Field
-from registry_tool.web.app.form_request import SentForm, read_form
+from registry_tool.web.app.form_request import SentForm, is_branch_name, read_form
 from registry_tool.web.app.session import FormTokens, check_origin
 from registry_tool.web.app.state import PageState, find_model_of
 from registry_tool.web.app.views import FormView, Trouble, merge_values
+from registry_tool.web.views.gates import describe_gates
 from registry_tool.writer.request import Person, WriteRequest
 
 __all__ = ["AppHandlers"]
 
 _API: Final = "ui"
-_LONGEST_VALUE: Final = 1000  # of a field that an address fills in
+_LONGEST_VALUE: Final = 1000  # of a field in an address
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class _Asked:
     @property
     def reference(self) -> Reference:
         return Reference(self.model, self.version)
+
+
+def _chooses_branches(subject: Subject) -> bool:
+    """True for who may do everything, such as the local user: other branches may have a meaning that scopes do not know."""
+    return all(subject.may_everywhere(scope) for scope in ALL_SCOPES)
 
 
 def _read_address(request: Request) -> _Asked:
@@ -123,6 +129,7 @@ class AppHandlers:
     async def show_commit(self, request: Request) -> Response:
         """``GET`` of the page after an act."""
         commit, branch = request.path_params["commit"], request.query_params.get("branch", "")
+        branch = branch if is_branch_name(branch) else ""
         view = await asyncio.to_thread(self._view_commit, commit)
         subject = current_subject(request)
         if not all(is_visible(path, subject) for path in view.paths):
@@ -169,7 +176,7 @@ class AppHandlers:
             at = source.commit
         return FormView(
             asked.act, asked.name, str(asked.reference), str(asked.model), asked.version, fields, at,
-            secrets.token_hex(16), "", self._service.branch,
+            secrets.token_hex(16), "", self._service.branch, chooses_branch=_chooses_branches(asked.subject),
         )  # fmt: skip
 
     async def _add_gates(self, asked: _Asked, form: FormView) -> FormView:
@@ -188,7 +195,15 @@ class AppHandlers:
         except RegistryError as exc:
             trouble = form.trouble or Trouble.of(exc, "This cannot be promoted")
             return replace(form, fields=fields, trouble=trouble)
-        return replace(form, fields=fields, gates=gates)
+        error = gates.error()
+        stages = await asyncio.to_thread(self._list_stages, asked)
+        outlook = describe_gates(stages[chosen], gates)
+        blocked = "" if error is None else error.message
+        return replace(form, fields=fields, gates=outlook, blocked=blocked)
+
+    def _list_stages(self, asked: _Asked) -> Mapping[str, Stage]:
+        with self._state.newest() as source:
+            return source.stages(asked.model.namespace)
 
     def _evaluate(self, asked: _Asked, at: str, stage: str) -> GateResults:
         with open_registry(self._service.registry.repository.source, ref=at) as registry:
@@ -234,8 +249,11 @@ class AppHandlers:
             raise UsageError(
                 "the name that you typed is not that of this act", remedy=f"type {asked.reference}"
             )
+        sent.check_branch()
         if sent.branch == self._service.branch:
             sent = replace(sent, branch="")
+        if sent.branch and not _chooses_branches(asked.subject):
+            raise ForbiddenError("you may not choose the branch of a commit")
         base = await asyncio.to_thread(self._choose_base, sent)
         plan, scopes = await asyncio.to_thread(self._plan, asked, sent, base)
         for scope in scopes:
@@ -342,10 +360,10 @@ class AppHandlers:
             before = {one.name: one.value for one in fields(_open_target(registry, asked))}
         values, others = merge_values(sent.values, before, {one.name: one.value for one in now})
         trouble = Trouble(
-            "Another user committed a change first", error.message, (error.remedy,), (), tuple(commits)
+            "Another commit came first", error.message, (error.remedy,), (), tuple(commits)
         )  # fmt: skip
         return FormView(
             asked.act, asked.name, str(asked.reference), str(asked.model), asked.version,
             _fill(now, values), tip, secrets.token_hex(16), "", self._service.branch, sent.branch,
-            sent.confirmation, trouble, now=others,
+            sent.confirmation, trouble, now=others, chooses_branch=_chooses_branches(asked.subject),
         )  # fmt: skip

@@ -17,6 +17,8 @@ from registry_tool.web.pages.environment import load_templates
 from registry_tool.web.pages.files import Page
 from registry_tool.web.pages.listings import render_listings
 from registry_tool.web.pages.render import RenderedModel, render_model
+from registry_tool.web.search.columns import write_columns
+from registry_tool.web.search.shards import build_index, render_search
 from registry_tool.web.views.moves import AliasMoves
 from registry_tool.web.views.source import PageSource
 from registry_tool.web.views.summary import ModelSummary
@@ -39,6 +41,14 @@ class PageFile(NamedTuple):
     path: str
     content: bytes
     is_fixed: bool = False
+
+
+class _ModelFacts(NamedTuple):
+    """What pages of several models need of one: its key, its summary, and its rows for the search."""
+
+    key: str
+    summary: ModelSummary
+    columns: bytes
 
 
 def find_model_of(path: str) -> ModelName | None:
@@ -73,7 +83,7 @@ class PageState:
         self._opened: PageSource | None = None
         self._keys: dict[str, str] = {}
         self._models: OrderedDict[str, RenderedModel] = OrderedDict()
-        self._summaries: dict[str, tuple[str, ModelSummary]] = {}
+        self._facts: dict[str, _ModelFacts] = {}
         self._pages: OrderedDict[tuple[str, str], Page] = OrderedDict()
         self._listings: dict[str, bytes] = {}
 
@@ -136,19 +146,23 @@ class PageState:
 
     def _find_listing(self, source: PageSource, path: str) -> PageFile | None:
         if not self._listings:
-            names = source.model_names()
-            summaries = [self._summarize(source, name) for name in names]
-            made = render_listings(source, summaries)
+            facts = {str(name): self._read_facts(source, name) for name in source.model_names()}
+            index = build_index({name: one.columns for name, one in facts.items()})
+            made = (
+                *render_listings(source, [one.summary for one in facts.values()]),
+                *render_search(source.name, index),
+            )
             self._listings = {path: content for one in made for path, content in one.files()}
         found = self._listings.get(path)
         return None if found is None else PageFile(path, found)
 
-    def _summarize(self, source: PageSource, name: ModelName) -> ModelSummary:
-        key, known = self._keys[str(name)], self._summaries.get(str(name))
-        if known is None or known[0] != key:
-            known = key, self._model(source, name).summary
-            self._summaries[str(name)] = known
-        return known[1]
+    def _read_facts(self, source: PageSource, name: ModelName) -> _ModelFacts:
+        key, known = self._keys[str(name)], self._facts.get(str(name))
+        if known is None or known.key != key:
+            model = self._model(source, name)
+            columns = write_columns(model.reading.row, model.reading.rows)
+            known = self._facts[str(name)] = _ModelFacts(key, model.summary, columns)
+        return known
 
     def _model(self, source: PageSource, name: ModelName) -> RenderedModel:
         found = self._models.pop(str(name), None)

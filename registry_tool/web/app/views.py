@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from registry_tool.api.promotion import GateResults
 from registry_tool.checks.findings import Finding
 from registry_tool.errors import RegistryError
 from registry_tool.web.app.acts import Act
 from registry_tool.web.app.commits import CommitView
 from registry_tool.web.app.fields import Field
+from registry_tool.web.views.gates import StageOutlook
 
 __all__ = ["FormView", "Trouble", "merge_values"]
 
@@ -61,6 +61,8 @@ class FormView:
         confirmation: The reference as it was typed so far.
         trouble: Why it was not accepted; None where it is new.
         gates: Those of the stage that is chosen; None where none decide.
+        blocked: Why the gates do not let it pass; empty where they do.
+        chooses_branch: The user may commit to another branch.
         now: What fields contain at the newest commit, where that is not what was typed.
     """
 
@@ -77,7 +79,9 @@ class FormView:
     branch: str = ""
     confirmation: str = ""
     trouble: Trouble | None = None
-    gates: GateResults | None = None
+    gates: StageOutlook | None = None
+    blocked: str = ""
+    chooses_branch: bool = True
     now: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -89,11 +93,6 @@ class FormView:
     def address(self) -> str:
         """Where the form is sent."""
         return "/".join(filter(None, ("-", self.name, self.model, self.version)))
-
-    @property
-    def is_blocked(self) -> bool:
-        """True while a gate does not pass."""
-        return self.gates is not None and not self.gates.passed
 
 
 def merge_values(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from registry_tool.api.promotion import GateResult, evaluate_published
+from registry_tool.api.promotion import GateResult, GateResults, evaluate_published
 from registry_tool.catalog.catalog import USABLE, VersionView
 from registry_tool.catalog.describe import value_words
 from registry_tool.errors import InvalidManifestError
@@ -17,7 +17,7 @@ from registry_tool.promotion.stages import Stage
 from registry_tool.web.views.measured import finite
 from registry_tool.web.views.source import PageSource
 
-__all__ = ["StageOutlook", "find_next_stage", "find_outlook", "title_gate"]
+__all__ = ["StageOutlook", "describe_gates", "find_next_stage", "find_outlook", "title_gate"]
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,11 @@ def find_outlook(source: PageSource, version: VersionView) -> StageOutlook | Non
         found = evaluate_published(version, stage, source.published, now=source.time)
     except InvalidManifestError:
         return None  # the page says that the record cannot be read
+    return describe_gates(stage, found)
+
+
+def describe_gates(stage: Stage, found: GateResults) -> StageOutlook:
+    """What the gates of a stage say, with each in words."""
     titles = tuple(title_gate(gate, stage.before) for gate in list_gates(stage))
     passed = sum(gate.state == "held" for gate in found.gates)
     return StageOutlook(stage.name, found.holder, found.pinned, passed, found.gates, titles)

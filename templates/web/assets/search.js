@@ -1,6 +1,6 @@
 // The search page: sends the query to the worker, and shows the models found.
 'use strict';
-// What is shown to begin with waits for the answer, so that nothing moves.
+// The first view waits for the answer, so that nothing moves.
 if (new URLSearchParams(location.search).get('q')) document.documentElement.classList.add('asking');
 document.addEventListener('DOMContentLoaded', () => {
   const PAGE = 50;

@@ -39,5 +39,6 @@
   });
   const asked = new URLSearchParams(location.search).get('day');
   if (asked && /^\d{4}-\d\d-\d\d$/.test(asked)) input.value = asked;
+  field.classList.add('ready');
   show();
 })();

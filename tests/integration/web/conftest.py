@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 from support.browser import ChromiumProcess, run_chromium, serve_folder
-from support.built_pages import build_pages
-from support.illustrated_registry import build_illustrated_registry
 from support.shown_pages import build_shown_site
 
 
@@ -16,14 +14,6 @@ from support.shown_pages import build_shown_site
 def chromium() -> Iterator[ChromiumProcess]:
     with run_chromium() as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def illustrated_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of the illustrated registry."""
-    top = tmp_path_factory.mktemp("illustrated")
-    build_pages(build_illustrated_registry(top / "registry"), top / "pages", check=True)
-    return top / "pages"
 
 
 @pytest.fixture(scope="session")

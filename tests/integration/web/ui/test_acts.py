@@ -26,8 +26,10 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUi]:
 def _commit_form(page: Page) -> None:
     """From a form by its review to the page of the commit."""
     page.get_by_role("button", name="Review the change").click()
+    write = page.get_by_role("button", name="Commit to main")
+    expect(write).to_be_visible()
     assert audit_page(page) == []
-    page.get_by_role("button", name="Commit to main").click()
+    write.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Committed")
     assert audit_page(page) == []
 
@@ -72,7 +74,7 @@ def test_edit_a_model_and_see_the_diff(chromium: ChromiumProcess, ui: RunningUi,
         page = visit.page
         page.goto(f"{ui.url}models/nlp/router/")
         page.get_by_role("link", name="Edit").click()
-        page.get_by_label("Title").fill("Router: “der schnelle” <b>")
+        page.get_by_label("Title").fill("Router, “der schnelle” <b>")
         page.get_by_label("Labels").fill("edge, fast")
         page.get_by_label("Metadata").fill('{"team": "speech", "limit": 0.25}')
         page.get_by_label("Model card").fill("# Router\n\nIt routes.\n")
@@ -86,7 +88,7 @@ def test_edit_a_model_and_see_the_diff(chromium: ChromiumProcess, ui: RunningUi,
         page.get_by_role("button", name="Commit to main").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Committed")
         page.get_by_role("link", name="To nlp/router").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("Router: “der schnelle” <b>")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Router, “der schnelle” <b>")
         assert visit.is_quiet, visit
     assert f"{_LANG_ID.replace('lang-id', 'router')}/model.yaml" in list_changed_files(ui.folder)
     check_fresh_clone(ui.folder, tmp_path / "fresh")
@@ -97,21 +99,21 @@ def test_alias_tag_and_removal(chromium: ChromiumProcess, ui: RunningUi, tmp_pat
         page = visit.page
         page.goto(f"{ui.url}{_LANG_ID}/8/")
         page.get_by_role("link", name="Set alias").click()
-        page.get_by_label("Alias").fill("champion")
+        page.get_by_label("Alias", exact=True).fill("champion")
         _commit_form(page)
         page.goto(f"{ui.url}{_LANG_ID}/")
         page.get_by_role("link", name="Set alias").click()
-        page.get_by_label("Alias").fill("champion")
+        page.get_by_label("Alias", exact=True).fill("champion")
         page.get_by_label("Version", exact=True).select_option("7")
         page.get_by_label("Reason").fill("smaller")
         _commit_form(page)
         page.goto(f"{ui.url}{_LANG_ID}/7/")
         page.get_by_role("link", name="Tag", exact=True).click()
-        page.get_by_label("Tag").fill("summer")
+        page.get_by_label("Tag", exact=True).fill("summer")
         _commit_form(page)
         page.goto(f"{ui.url}{_LANG_ID}/")
         page.get_by_role("link", name="Remove alias").click()
-        page.get_by_label("Alias").select_option("champion")
+        page.get_by_label("Alias", exact=True).select_option("champion")
         _commit_form(page)
         assert visit.is_quiet, visit
     assert git(ui.folder, "log", "-4", "--format=%s").splitlines() == [
@@ -128,7 +130,7 @@ def test_roll_back(chromium: ChromiumProcess, ui: RunningUi, tmp_path: Path) -> 
         page = visit.page
         page.goto(f"{ui.url}{_LANG_ID}/")
         page.get_by_role("link", name="Roll back").click()
-        page.get_by_label("Alias").select_option("staging")
+        page.get_by_label("Alias", exact=True).select_option("staging")
         page.get_by_label("Reason").fill("wrong on short text")
         _commit_form(page)
         assert visit.is_quiet, visit
@@ -226,7 +228,7 @@ def test_a_commit_of_another_user_loses_nothing(chromium: ChromiumProcess, ui: R
         commit(ui.folder, "External id of ranker")
         page.get_by_role("button", name="Review the change").click()
         alert = page.get_by_role("alert")
-        expect(alert).to_contain_text("Another user committed a change first")
+        expect(alert).to_contain_text("Another commit came first")
         expect(alert).to_contain_text("External id of ranker")
         expect(page.get_by_label("Description")).to_have_value("mine")
         assert audit_page(page) == []
