@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -12,11 +13,13 @@ from starlette.requests import Request
 from registry_tool.errors import UsageError
 from registry_tool.web.app.commits import is_commit_id
 
-__all__ = ["SentForm", "read_form"]
+__all__ = ["SentForm", "is_branch_name", "read_form"]
 
 _MOST_FIELDS: Final = 50
 _PREFIX: Final = "f-"
 _LONGEST_KEY: Final = 64
+# Narrower than Git's rules: pages show the name within a command.
+_BRANCH: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+,-]{0,199}")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class SentForm:
     values: Mapping[str, str]
 
 
+def is_branch_name(text: str) -> bool:
+    """True for a name of a branch that the app accepts and shows; Git may still refuse it."""
+    return _BRANCH.fullmatch(text) is not None
+
+
 async def read_form(request: Request) -> SentForm:
     """Read the body of a form.
 
@@ -62,6 +70,11 @@ async def read_form(request: Request) -> SentForm:
     branch = sent.get("branch", "").strip() if sent.get("where") == "branch" else ""
     if sent.get("where") == "branch" and not branch:
         raise UsageError("the name of the branch is empty", remedy="write one, such as try-this")
+    if branch and not is_branch_name(branch):
+        raise UsageError(
+            f"{branch[:80]!a} is not a name of a branch",
+            remedy="use letters, digits, -, _, . and /",
+        )
     return SentForm(
         step, sent.get("token", ""), at if is_commit_id(at) else "", sent.get("key", "")[:_LONGEST_KEY], branch,
         sent.get("confirmation", "").strip(), values,
