@@ -33,7 +33,7 @@ FindIdentities = Callable[[str, ModelName], Mapping[str, Collection[str]] | None
 FindProposed = Callable[[ModelName, str], Collection[str]]
 
 # Those of about a thousand models: in turn, clients come back to each of them.
-_MOST_BYTES: Final = 6 << 20
+_MOST_BYTES: Final = 10 << 20
 # What a document takes besides its source: its path and place, and for each byte what was read of it.
 _OF_DOCUMENT: Final = 1200
 _OF_BYTE: Final = 7

@@ -194,26 +194,27 @@ def test_a_build_that_is_killed_leaves_the_site_whole(
     make_registry: Callable[..., Path], tmp_path: Path
 ) -> None:
     """At twenty random moments; the next build leaves nothing of it."""
-    root, site = make_registry(many_models(90)), tmp_path / "public"
+    root, site = make_registry(many_models(60)), tmp_path / "public"
     first = git(root, "rev-parse", "HEAD")
     write_files(root, {"registry.yaml": registry_yaml(description="All pages change.")})
     commit(root)
-    digests, took = {}, 0.0
+    digests, took = {}, float("inf")
     for ref in (first, "HEAD", first):
         begin = time.monotonic()
         run_build(root, site, "--ref", ref)
-        took = time.monotonic() - begin
+        took = min(took, time.monotonic() - begin)
         digests[ref] = _digest(site)
     seed = int(os.environ.get("REGISTRY_TEST_SEED", "0")) or random.SystemRandom().randrange(
         1 << 30
     )
     moments = random.Random(seed)
-    current, killed = first, 0
-    for _ in range(_KILLS):
+    current, killed, tries = first, 0, 0
+    while killed < _KILLS and tries < 4 * _KILLS:  # one that ended before its moment does not count
+        tries += 1
         wanted = "HEAD" if current == first else first
         started = start_build(root, site, "--ref", wanted)
         try:
-            started.wait(timeout=moments.uniform(0.05, 1.0) * took)
+            started.wait(timeout=moments.uniform(0.05, 0.9) * took)
         except subprocess.TimeoutExpired:
             os.kill(started.pid, signal.SIGKILL)
             killed += 1
@@ -221,7 +222,7 @@ def test_a_build_that_is_killed_leaves_the_site_whole(
         found = _digest(site)
         assert found in digests.values(), f"seed {seed}"
         current = first if found == digests[first] else "HEAD"
-    assert killed > _KILLS // 2
+    assert killed == _KILLS
     run_build(root, site, "--ref", "HEAD")
     assert _digest(site) == digests["HEAD"]
     assert {one.name for one in hidden_folder(site).iterdir()} == {"lock", "previous"}

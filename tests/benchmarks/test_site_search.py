@@ -15,7 +15,7 @@ def test_answers_are_those_of_the_command(tmp_path: Path) -> None:
         costs = measure_search(corpus, tmp_path / "site", chromium)
     assert [one.query for one in costs.queries] == [*QUERIES]
     assert all(one.is_right for one in costs.queries)
-    assert sum(one.count > 0 for one in costs.queries) > 8
+    assert sum(one.found > 0 for one in costs.queries) > 8
     assert (costs.versions, costs.shards) == (300, 30)
     assert 0 < costs.sent < costs.raw
-    assert len([*render_costs(costs)]) == 5 + len(QUERIES)
+    assert len([*render_costs(costs)]) == 6 + len(QUERIES)

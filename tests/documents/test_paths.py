@@ -10,7 +10,7 @@ ROOT: Final = Path(__file__).parents[2]
 _PATH = re.compile(r"(?<![\w/.<>*-])([a-z_]+(?:/[a-z_0-9]+)*\.(?:py|sh|toml))\b")
 _LINK = re.compile(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)")
 # Files of a registry or of the reader, not of this project.
-_FOREIGN: Final = {"handler.py"}
+_FOREIGN: Final = {"handler.py", "package/hooks/load.py", "package/hooks/predict.py"}
 
 
 def _documents() -> list[Path]:

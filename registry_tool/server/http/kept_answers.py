@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KeptAnswer", "KeptAnswers", "find_subject_model", "follow_model"]
 
-_MOST_BYTES: Final = 32 << 20
+_MOST_BYTES: Final = 16 << 20
 _LARGEST: Final = 1 << 20
 _LARGEST_LASTING: Final = 16 << 10  # a few lists must not take the room of thousands of models
 _OVERHEAD: Final = 700  # of one answer without its body, about

@@ -35,7 +35,7 @@ PROXY_ROOT: Final = "registry"
 """The folder of the artifact proxy with the files of versions."""
 
 # Of what is kept: the versions of a registry of a hundred thousand.
-_MOST_BYTES: Final = 96 << 20
+_MOST_BYTES: Final = 88 << 20
 _OVERHEAD: Final = 280  # of one that is kept, besides its bytes
 # When there is no room, one in so many takes that of the oldest ones. Clients that go through more than there is room for,
 # again and again, would else find nothing that is kept.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -12,11 +13,13 @@ from starlette.requests import Request
 from registry_tool.errors import UsageError
 from registry_tool.web.app.commits import is_commit_id
 
-__all__ = ["SentForm", "read_form"]
+__all__ = ["SentForm", "is_branch_name", "read_form"]
 
 _MOST_FIELDS: Final = 50
 _PREFIX: Final = "f-"
 _LONGEST_KEY: Final = 64
+# Narrower than Git's rules: pages show the name within a command.
+_BRANCH: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+,-]{0,199}")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class SentForm:
         branch: The branch that is asked for; empty for the published one.
         confirmation: The reference as it was typed.
         values: The values of the fields.
+        is_elsewhere: The commit goes to another branch.
     """
 
     step: Literal["form", "review", "commit"]
@@ -40,6 +44,28 @@ class SentForm:
     branch: str
     confirmation: str
     values: Mapping[str, str]
+    is_elsewhere: bool
+
+    def check_branch(self) -> None:
+        """Check the name of the other branch.
+
+        Raises:
+            UsageError: It is empty, or is not one.
+        """
+        if not self.is_elsewhere:
+            return
+        if not self.branch:
+            raise UsageError("the name of the branch is empty", remedy="write one, such as try-it")
+        if not is_branch_name(self.branch):
+            raise UsageError(
+                f"{self.branch[:80]!a} is not a name of a branch",
+                remedy="use letters, digits, -, _, . and /",
+            )
+
+
+def is_branch_name(text: str) -> bool:
+    """True for a name of a branch that the app accepts and shows; Git may still refuse it."""
+    return _BRANCH.fullmatch(text) is not None
 
 
 async def read_form(request: Request) -> SentForm:
@@ -60,9 +86,7 @@ async def read_form(request: Request) -> SentForm:
     at = sent.get("at", "")
     values = {k.removeprefix(_PREFIX): v for k, v in pairs if k.startswith(_PREFIX)}
     branch = sent.get("branch", "").strip() if sent.get("where") == "branch" else ""
-    if sent.get("where") == "branch" and not branch:
-        raise UsageError("the name of the branch is empty", remedy="write one, such as try-this")
     return SentForm(
         step, sent.get("token", ""), at if is_commit_id(at) else "", sent.get("key", "")[:_LONGEST_KEY], branch,
-        sent.get("confirmation", "").strip(), values,
+        sent.get("confirmation", "").strip(), values, sent.get("where") == "branch",
     )  # fmt: skip

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from registry_tool.access.subjects import Scope, Subject
+from registry_tool.access.subjects import ALL_SCOPES, Scope, Subject
 from registry_tool.api.changes.session import write
 from registry_tool.api.promotion import GateResults, evaluate_gates
 from registry_tool.api.registry import Registry, open_registry
@@ -31,7 +31,7 @@ from registry_tool.web.app.answers import answer_file, answer_page
 from registry_tool.web.app.changes import FileMovedError, PlannedChange, plan_change
 from registry_tool.web.app.commits import CommitView, list_commits_of, view_commit
 from registry_tool.web.app.fields import Field
-from registry_tool.web.app.form_request import SentForm, read_form
+from registry_tool.web.app.form_request import SentForm, is_branch_name, read_form
 from registry_tool.web.app.session import FormTokens, check_origin
 from registry_tool.web.app.state import PageState, find_model_of
 from registry_tool.web.app.views import FormView, Trouble, merge_values
@@ -57,6 +57,11 @@ class _Asked:
     @property
     def reference(self) -> Reference:
         return Reference(self.model, self.version)
+
+
+def _chooses_branches(subject: Subject) -> bool:
+    """True for who may do everything, such as the local user: other branches may have a meaning that scopes do not know."""
+    return all(subject.may_everywhere(scope) for scope in ALL_SCOPES)
 
 
 def _read_address(request: Request) -> _Asked:
@@ -124,6 +129,7 @@ class AppHandlers:
     async def show_commit(self, request: Request) -> Response:
         """``GET`` of the page after an act."""
         commit, branch = request.path_params["commit"], request.query_params.get("branch", "")
+        branch = branch if is_branch_name(branch) else ""
         view = await asyncio.to_thread(self._view_commit, commit)
         subject = current_subject(request)
         if not all(is_visible(path, subject) for path in view.paths):
@@ -170,7 +176,7 @@ class AppHandlers:
             at = source.commit
         return FormView(
             asked.act, asked.name, str(asked.reference), str(asked.model), asked.version, fields, at,
-            secrets.token_hex(16), "", self._service.branch,
+            secrets.token_hex(16), "", self._service.branch, chooses_branch=_chooses_branches(asked.subject),
         )  # fmt: skip
 
     async def _add_gates(self, asked: _Asked, form: FormView) -> FormView:
@@ -243,8 +249,11 @@ class AppHandlers:
             raise UsageError(
                 "the name that you typed is not that of this act", remedy=f"type {asked.reference}"
             )
+        sent.check_branch()
         if sent.branch == self._service.branch:
             sent = replace(sent, branch="")
+        if sent.branch and not _chooses_branches(asked.subject):
+            raise ForbiddenError("you may not choose the branch of a commit")
         base = await asyncio.to_thread(self._choose_base, sent)
         plan, scopes = await asyncio.to_thread(self._plan, asked, sent, base)
         for scope in scopes:
@@ -356,5 +365,5 @@ class AppHandlers:
         return FormView(
             asked.act, asked.name, str(asked.reference), str(asked.model), asked.version,
             _fill(now, values), tip, secrets.token_hex(16), "", self._service.branch, sent.branch,
-            sent.confirmation, trouble, now=others,
+            sent.confirmation, trouble, now=others, chooses_branch=_chooses_branches(asked.subject),
         )  # fmt: skip

@@ -62,6 +62,7 @@ class FormView:
         trouble: Why it was not accepted; None where it is new.
         gates: Those of the stage that is chosen; None where none decide.
         blocked: Why the gates do not let it pass; empty where they do.
+        chooses_branch: The user may commit to another branch.
         now: What fields contain at the newest commit, where that is not what was typed.
     """
 
@@ -80,6 +81,7 @@ class FormView:
     trouble: Trouble | None = None
     gates: StageOutlook | None = None
     blocked: str = ""
+    chooses_branch: bool = True
     now: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -157,7 +157,7 @@ def test_models_test_cases_and_suites(registry: Path, tmp_path: Path) -> None:
             "metadata": {"seed": 8},
             "tags": ["x"],
         }
-        with httpx.Client(base_url=server.url) as client:
+        with httpx.Client(base_url=server.url, timeout=60) as client:
             assert client.put(f"{PREFIX}/generic/model/edit", json=changed).status_code == 200
         names: list[JSON] = ["KO-5", "second"]
         shown = run_client("kolena", "kolena_models.py", url=server.url, step="load", names=names)
@@ -323,7 +323,7 @@ def test_every_field_reads_back_equal_after_a_kill_over_a_fresh_clone(
     registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_server(registry, "--api", "kolena") as server:
-        with httpx.Client(base_url=server.url) as client:
+        with httpx.Client(base_url=server.url, timeout=60) as client:
             sent = write_everything(cast("ServedApp", RemoteApp(client)))
         server.kill()
     with other_clone(registry, tmp_path) as (clone, env):

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, cast
@@ -63,6 +65,7 @@ EXPECTED: Final[dict[str, JSON]] = {
     "MS-15": [["one", "two"], "two"],
     "MS-22": {"manifest.json": 281, "models/net/deep/w.txt": 1},
 }
+_PAGE: Final = Path(__file__).parents[3] / "docs" / "serve-mlsteam.md"
 ALLOWED: Final = """schema: recipients/v1
 recipients:
   ada@example.org: [{key}]
@@ -127,6 +130,29 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     with running_server(folder / "again.git", "--api", "mlsteam", env=empty) as server:
         after = _read(server, folder / "after")
     return Session(registry, folder, cast("dict[str, JSON]", said), before, after)
+
+
+def test_the_page_runs(tmp_path: Path) -> None:
+    """docs/serve-mlsteam.md: its commands in their order, then its program with the SDK."""
+    text = _PAGE.read_text(encoding="utf-8")
+    (script,), (program,) = (
+        re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+        for language in ("bash", "python")
+    )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    # Not the forked ``registry`` of other tests, which gets no signals.
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    run = ["bash", "-euo", "pipefail", "-c", f"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}".replace("8080", port)]  # fmt: skip
+    done = subprocess.run(
+        run, cwd=tmp_path, env={**os.environ, "PATH": programs}, capture_output=True, text=True, timeout=120, check=False
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"name":"nlp","owner":"acme"' in done.stdout
+    assert (tmp_path / "lang-id.mlarchive").is_file()
+    with running_server(tmp_path / "models", "--api", "mlsteam") as server:
+        given: JSON = {"url": server.url, "folder": str(tmp_path), "project": "nlp", "program": program}  # fmt: skip
+        assert run_client("mlsteam", "mlsteam_page.py", given=given) == 42
 
 
 def test_every_feature_of_the_sdk_works(session: Session) -> None:
@@ -203,16 +229,19 @@ def test_an_exported_package_is_imported_without_a_server(session: Session) -> N
         "description": "The first.",
         "framework": "pytorch",
     }
+    models: list[JSON] = [model]
+    older: dict[str, JSON] = {"models": models}
     names: JSON = ["manifest.json", "models/model/code/run.py", "models/model/weights.bin"]
     assert packed == {
         **common, "schema": "v2023.1", "manifest": OLD, "predicted": 42, "local": ["net", "1"],
         "names": ["manifest.json", "hooks/load.py", "hooks/predict.py", "models/net/w.txt"],
     }  # fmt: skip
+    newer: dict[str, JSON] = {"schema": "v2024.1", "name": "lang-id", "version": "v1", **older}
     assert built == {
         **common, "schema": "v2024.1", "predicted": None, "names": names, "local": ["model", "v1"],
-        "manifest": {"schema": "v2024.1", "name": "lang-id", "version": "v1", "models": [model]},
+        "manifest": newer,
     }  # fmt: skip
-    assert old == {**built, "schema": "v2023.1", "manifest": cast("JSON", {"models": [model]})}
+    assert old == {**built, "schema": "v2023.1", "manifest": older}
     assert {*cast("list[str]", said["manifests"])} == {"v2023.1", "v2024.1"}
 
 

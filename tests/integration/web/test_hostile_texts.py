@@ -67,11 +67,11 @@ def _model(name: str, text: str) -> dict[str, str]:
         f"{folder}/versions/1/status.yaml": status_yaml("withdrawn", reason=text),
     }  # fmt: skip
     for version in ("1", "2", "3"):
-        artifact = stored_artifact(f"{name} {version}".encode())
-        files |= version_files(version, name, **{**fields, "artifacts": [artifact]})
+        own: dict[str, JSON] = {"artifacts": [stored_artifact(f"{name} {version}".encode())]}
+        files |= version_files(version, name, **fields | own)
     record = files[f"{folder}/versions/3/version.yaml"]
     files[f"{folder}/versions/3/evidence/note.yaml"] = evidence_yaml(
-        "3", name, kind="note", record=record, text=text
+        "3", kind="note", model=name, record=record, text=text
     )
     return files
 

@@ -26,12 +26,12 @@ def make_token(url: str, token: str = "local") -> str:
     return f"{_pack({'alg': 'none'})}.{_pack({'api_address': url})}.{token}"
 
 
-def configure(url: str, home: Path, token: str) -> None:
+def configure(url: str, home: Path, token: str, project: str = "default") -> None:
     """Write the settings of the SDK into a folder and go there; then the SDK can be imported."""
     settings = home / ".mlsteam-model-sdk" / "cfg.ini"
     settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text(
-        f"[mlsteam_model_sdk]\napi_token = {token}\napi_endpoint = {url}\ndefault_project_name = default\n"
+        f"[mlsteam_model_sdk]\napi_token = {token}\napi_endpoint = {url}\ndefault_project_name = {project}\n"
     )
     os.chdir(home)
     install_stub()

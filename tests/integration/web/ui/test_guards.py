@@ -153,6 +153,42 @@ def test_scopes_of_a_token_decide(service: Service, tmp_path: Path, scopes: tupl
         assert author.strip() == "Bob <bob@example.org>"
 
 
+@pytest.mark.parametrize("branch", ["-x", "../main", "a b", "*", "x; rm -rf y", "a..b", "x.lock", "", "refs/heads"])  # fmt: skip
+def test_a_branch_that_cannot_be(service: Service, folder: Path, branch: str) -> None:
+    before = git(folder, "for-each-ref", "--format=%(refname) %(objectname)")
+
+    async def send(client: httpx.AsyncClient) -> int:
+        form = await _open_form(client)
+        form |= {"f-tag": "elsewhere", "step": "commit", "where": "branch", "branch": branch}
+        return (await client.post(_FORM, data=form, headers=_ORIGIN)).status_code
+
+    status = with_client(service, send, faces=[build_face(service)])
+    after = git(folder, "for-each-ref", "--format=%(refname) %(objectname)")
+    if branch == "refs/heads":  # a branch like any other
+        assert status == 303
+        git(folder, "update-ref", "-d", "refs/heads/refs/heads")
+        return
+    assert status == 422
+    assert after == before
+
+
+def test_a_token_does_not_choose_the_branch(service: Service, tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.jsonl"
+    token = make_token(tokens, "write", "review")
+
+    async def send(client: httpx.AsyncClient) -> httpx.Response:
+        client.auth = httpx.BasicAuth("bob", token)
+        answer = await client.get(_FORM)
+        assert "Another branch" not in answer.text
+        form = dict(_HIDDEN.findall(answer.text))
+        form |= {"f-tag": "by-bob-2", "step": "commit", "where": "branch", "branch": "release"}
+        return await client.post(_FORM, data=form, headers=_ORIGIN)
+
+    answer = with_client(service, send, tokens=tokens, faces=[build_face(service)])
+    assert "you may not choose the branch of a commit" in answer.text
+    assert answer.status_code == 422
+
+
 def test_a_file_with_uncommitted_changes_is_not_overwritten(service: Service, folder: Path) -> None:
     path = folder / "models/nlp/router/model.yaml"
     before, form_path = path.read_bytes(), "/-/edit/nlp/router"

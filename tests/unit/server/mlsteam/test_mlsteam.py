@@ -11,7 +11,7 @@ from typing import Final, cast
 
 import httpx
 import pytest
-from support.manifests import model_files, namespace_yaml, registry_yaml, version_files
+from support.manifests import alias_yaml, model_files, namespace_yaml, registry_yaml, version_files
 from support.served_apps import Reply, ServedApp, serve_app
 from support.served_registries import make_token, with_client
 
@@ -103,10 +103,10 @@ def contents(reply: Reply) -> dict[str, bytes]:
 def test_projects_are_found_by_name_and_by_owner_and_name(app: ServedApp) -> None:
     """MS-12."""
     (project,) = listed(app.ask("GET", "projects"))
-    assert project == {"uuid": HOME, "name": "default", "owner": "demo", "description": ""}
-    for name in ("default", "demo/default"):
+    assert project == {"uuid": HOME, "name": "default", "owner": "acme-models", "description": ""}
+    for name in ("default", "acme-models/default"):
         assert listed(app.ask("GET", f"projects?name={name}")) == [project]
-    for name in ("other", "someone/default", "default/", "demo/demo/other"):
+    for name in ("other", "someone/default", "default/", "acme-models/acme-models/other"):
         assert listed(app.ask("GET", f"projects?name={name}")) == []
     assert said(app.ask("GET", f"projects/{HOME.upper()}")) == project
     assert "not found" in refused(app.ask("GET", f"projects/{UNKNOWN}"), 404)
@@ -287,7 +287,10 @@ def test_an_upload_stays_in_its_place(app: ServedApp, path: str) -> None:
 
 ENCRYPTION: Final[JSON] = {
     "name": "model", "role": "model", "path": "model.tar.age", "size": 1, "sha256": "0" * 64, "md5": "0" * 32,
-    "encryption": {"format": "age", "recipient": "age1x", "path": "model", "size": 1, "sha256": "0" * 64},
+    "encryption": {
+        "format": "age", "recipient": "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", "packing": "tar",
+        "path": "model", "size": 1, "sha256": "0" * 64, "nfiles": 1,
+    },
 }  # fmt: skip
 
 
@@ -326,7 +329,7 @@ def test_a_deletion_needs_its_name_and_frees_the_name(app: ServedApp) -> None:
 
 
 def test_a_version_with_an_alias_is_in_use(make_registry: Callable[..., Path], tmp_path: Path) -> None:  # fmt: skip
-    alias = {"models/nlp/lang-id/aliases/best.yaml": "schema: alias/v1\nversion: 1\n"}
+    alias = {"models/nlp/lang-id/aliases/best.yaml": alias_yaml()}
     files = {
         **registry_files(tmp_path),
         "models/nlp/namespace.yaml": namespace_yaml(),
