@@ -37,7 +37,8 @@ def main() -> None:
     parser.add_argument("--packages", action="store_true", help="the real client packages")
     parser.add_argument("--clients-of", default=",".join(STORM_PACKAGES), help="which packages")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    # A helper of a server that was killed may still write its cache.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         os.environ["REGISTRY_CACHE"] = str(folder / "cache")
         common = {"clients": chosen.clients, "kills": chosen.kills, "seed": chosen.seed}
