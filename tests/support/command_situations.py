@@ -440,7 +440,10 @@ _RARE: Final = "needs a state that its own tests make: a killed command, a lost 
 _SAME: Final = "another place of a command that a situation runs, or one whose outcome is the reader's to judge"
 EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "git pull --rebase {} {}; then push again": _RARE,
-    "{}; to restore it, in a clone: git fetch origin {} {} && git switch --detach {} && git merge --no-ff --no-edit origin/{} && git push origin HEAD:{}": _RARE,
+    "{}; to restore it, in a clone: git fetch origin {} {} && git switch --detach {} && git merge --no-ff --no-edit origin/{} && git config {} {} && git push origin HEAD:{}": _RARE,
+    "; if {} was published before, and a merge took it off the line, on the server: git config {} {}": _RARE,
+    "choose a name without @, or add the version: registry version add {} --track URI --framework TYPE": _NAME,
+    "{}..{} could not be checked: the repository no longer has {}; check everything: registry check --all": _RARE,
     "its records stay: registry list {} --all": _SAME,
     "list them: registry list --drafts; then: registry seal {}@{}": _NAME,
     "list them: registry list --drafts": _SAME,
