@@ -59,7 +59,7 @@ HOMES = {
         "git/command.py",
         "workers.py",
         "server/pushes.py",  # a check of its own, whose report is read
-        "server/kolena/file_checks.py",  # a file may end the process that reads it
+        "server/kolena/rows/file_checks.py",  # a file may end the process that reads it
         "crypto/ssh_keygen.py",
         "encryption/open.py",
         "demo/tour.py",
@@ -93,7 +93,7 @@ HOMES = {
     "grpc_health": {"server/rpc/listener.py"},
     "grpc_reflection": {"server/rpc/listener.py"},
     "google": {"server/rpc/", "server/modelbox/"},
-    "pyarrow": {"server/kolena/parquet.py"},
+    "pyarrow": {"server/kolena/rows/parquet.py"},
     "jinja2": {"web/pages/"},
     "markupsafe": {"web/pages/"},
     "markdown_it": {"web/pages/cards.py"},

@@ -33,12 +33,12 @@ from registry_tool.server.kolena.case_edits import (
 )
 from registry_tool.server.kolena.errors import IncorrectUsageError, NameConflictError
 from registry_tool.server.kolena.lookup import Lookup, look_up
-from registry_tool.server.kolena.samples import SampleStore, StoredSamples
+from registry_tool.server.kolena.rows.samples import SampleStore, StoredSamples
 
 if TYPE_CHECKING:
     from registry_tool.server.changes import ChangeWriter
-    from registry_tool.server.kolena.bulk import BulkCalls
-    from registry_tool.server.kolena.parquet import Table
+    from registry_tool.server.kolena.rows.bulk import BulkCalls
+    from registry_tool.server.kolena.rows.parquet import Table
     from registry_tool.server.service import Service
 
 __all__ = ["CaseCalls", "render_case"]

@@ -10,15 +10,15 @@ from starlette.routing import BaseRoute
 from registry_tool.server.changes import ChangeWriter
 from registry_tool.server.http.faces import Handler, route, word_errors
 from registry_tool.server.kolena.addresses import PREFIX, SIGNED_PATH
-from registry_tool.server.kolena.bulk import BulkCalls
 from registry_tool.server.kolena.cases import CaseCalls
 from registry_tool.server.kolena.errors import render_error, render_exception
 from registry_tool.server.kolena.lookup import API
-from registry_tool.server.kolena.metrics import MetricsCalls
 from registry_tool.server.kolena.models import ModelCalls
-from registry_tool.server.kolena.runs import RunCalls
-from registry_tool.server.kolena.runs_inferences import InferenceCalls
-from registry_tool.server.kolena.samples import SampleStore
+from registry_tool.server.kolena.rows.bulk import BulkCalls
+from registry_tool.server.kolena.rows.samples import SampleStore
+from registry_tool.server.kolena.runs.calls import RunCalls
+from registry_tool.server.kolena.runs.inferences import InferenceCalls
+from registry_tool.server.kolena.runs.metrics import MetricsCalls
 from registry_tool.server.kolena.session import Session
 from registry_tool.server.kolena.suites import SuiteCalls
 

@@ -24,7 +24,7 @@ from registry_tool.server.kolena.bodies import (
 from registry_tool.server.kolena.cases import render_case
 from registry_tool.server.kolena.errors import IncorrectUsageError, NameConflictError
 from registry_tool.server.kolena.lookup import SUITE_KIND, Lookup, look_up
-from registry_tool.server.kolena.parquet import Column, Table
+from registry_tool.server.kolena.rows.parquet import Column, Table
 from registry_tool.server.kolena.suite_edits import (
     NewSuite,
     SuiteChange,
@@ -34,8 +34,8 @@ from registry_tool.server.kolena.suite_edits import (
 
 if TYPE_CHECKING:
     from registry_tool.server.changes import ChangeWriter
-    from registry_tool.server.kolena.bulk import BulkCalls
-    from registry_tool.server.kolena.samples import SampleStore
+    from registry_tool.server.kolena.rows.bulk import BulkCalls
+    from registry_tool.server.kolena.rows.samples import SampleStore
     from registry_tool.server.service import Service
 
 __all__ = ["SuiteCalls", "render_suite"]

@@ -14,10 +14,10 @@ from registry_tool.manifests.data import member, text, whole
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.kolena.errors import IncorrectUsageError
 from registry_tool.server.kolena.lookup import CASE_KIND, Lookup
-from registry_tool.server.kolena.parquet import Column, Table, read_files
+from registry_tool.server.kolena.rows.parquet import Column, Table, read_files
 
 if TYPE_CHECKING:
-    from registry_tool.server.kolena.bulk import BulkCalls
+    from registry_tool.server.kolena.rows.bulk import BulkCalls
 
 __all__ = ["UPLOADED", "SampleStore", "StoredSamples"]
 

@@ -22,28 +22,28 @@ from registry_tool.server.changes import render_owner
 from registry_tool.server.http.faces import JsonResponse
 from registry_tool.server.kolena.bodies import read_body
 from registry_tool.server.kolena.errors import IncorrectUsageError
-from registry_tool.server.kolena.evidence import (
-    Measurement,
-    RunResult,
-    parse_metrics,
-    record_result,
-)
 from registry_tool.server.kolena.lookup import Lookup, look_up
-from registry_tool.server.kolena.parquet import Column, Table, read_files
-from registry_tool.server.kolena.runs_bodies import (
+from registry_tool.server.kolena.rows.parquet import Column, Table, read_files
+from registry_tool.server.kolena.runs.bodies import (
     AggregateMetricsBody,
     Configuration,
     SampleMetricsBody,
     ThresholdedMetricsBody,
 )
-from registry_tool.server.kolena.runs_edits import (
+from registry_tool.server.kolena.runs.edits import (
     METRICS_KIND,
     MetricsUpload,
     UploadedFile,
     add_metrics,
     edit_run,
 )
-from registry_tool.server.kolena.runs_lookup import (
+from registry_tool.server.kolena.runs.evidence import (
+    Measurement,
+    RunResult,
+    parse_metrics,
+    record_result,
+)
+from registry_tool.server.kolena.runs.lookup import (
     find_run,
     name_case,
     name_suite,
@@ -55,8 +55,8 @@ from registry_tool.server.kolena.runs_lookup import (
 if TYPE_CHECKING:
     from registry_tool.edits.changeset import Edit
     from registry_tool.server.changes import ChangeWriter
-    from registry_tool.server.kolena.bulk import BulkCalls
-    from registry_tool.server.kolena.runs_inferences import InferenceCalls
+    from registry_tool.server.kolena.rows.bulk import BulkCalls
+    from registry_tool.server.kolena.runs.inferences import InferenceCalls
     from registry_tool.server.service import Service
 
 __all__ = ["MetricsCalls", "write_configuration"]

@@ -18,7 +18,7 @@ from typing import IO, Any, Final, Literal, NamedTuple
 
 from registry_tool.installation import package_of_extra
 from registry_tool.server.kolena.errors import IncorrectUsageError
-from registry_tool.server.kolena.page_headers import list_pages
+from registry_tool.server.kolena.rows.page_headers import list_pages
 
 with package_of_extra("the protocol of Kolena", "serve-kolena"):
     import pyarrow as pa

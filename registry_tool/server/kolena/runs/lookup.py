@@ -7,9 +7,9 @@ from registry_tool.live.records import ObjectRecord
 from registry_tool.manifests.data import get, text, whole
 from registry_tool.server.kolena.case_edits import case_slug
 from registry_tool.server.kolena.errors import IncorrectUsageError
-from registry_tool.server.kolena.evidence import name_content
 from registry_tool.server.kolena.lookup import API, SUITE_VERSION_KIND, Lookup
-from registry_tool.server.kolena.runs_edits import RUN_KIND
+from registry_tool.server.kolena.runs.edits import RUN_KIND
+from registry_tool.server.kolena.runs.evidence import name_content
 from registry_tool.server.kolena.suite_edits import suite_slug
 
 __all__ = ["find_run", "name_case", "name_suite", "run_case", "run_cases", "run_suite"]

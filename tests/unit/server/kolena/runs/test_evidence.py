@@ -9,7 +9,7 @@ import pytest
 
 from registry_tool.names import Reference
 from registry_tool.server.kolena.errors import IncorrectUsageError
-from registry_tool.server.kolena.evidence import (
+from registry_tool.server.kolena.runs.evidence import (
     Measurement,
     RunResult,
     encode_name,

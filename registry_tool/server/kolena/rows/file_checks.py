@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from registry_tool.errors import OperationalError
 from registry_tool.server.kolena.errors import IncorrectUsageError
-from registry_tool.server.kolena.parquet import Column, check_files, check_footer, read_files
+from registry_tool.server.kolena.rows.parquet import Column, check_files, check_footer, read_files
 
 if TYPE_CHECKING:
     from registry_tool.manifests.problems import JSON

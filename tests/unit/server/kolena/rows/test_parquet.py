@@ -20,11 +20,11 @@ from support.bad_loads import (
 )
 from support.kolena_wire import encode_rows
 
-from registry_tool.server.kolena import parquet
 from registry_tool.server.kolena.errors import IncorrectUsageError
-from registry_tool.server.kolena.file_checks import FileChecker
-from registry_tool.server.kolena.parquet import Column, check_files, check_footer, read_files
-from registry_tool.server.kolena.samples import UPLOADED
+from registry_tool.server.kolena.rows import parquet
+from registry_tool.server.kolena.rows.file_checks import FileChecker
+from registry_tool.server.kolena.rows.parquet import Column, check_files, check_footer, read_files
+from registry_tool.server.kolena.rows.samples import UPLOADED
 
 AB: Final = (Column("a"), Column("b", has_nulls=True))
 

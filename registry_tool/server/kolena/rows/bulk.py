@@ -27,9 +27,9 @@ from registry_tool.server.files.parts import PartStore
 from registry_tool.server.files.signed_addresses import Signer, UsedGrants
 from registry_tool.server.http.faces import JsonResponse, current_subject
 from registry_tool.server.kolena.addresses import PREFIX, SIGNED_PATH
-from registry_tool.server.kolena.file_checks import FileChecker
 from registry_tool.server.kolena.lookup import API, Lookup, look_up
-from registry_tool.server.kolena.parquet import MOST_BYTES, Column, Table, read_files
+from registry_tool.server.kolena.rows.file_checks import FileChecker
+from registry_tool.server.kolena.rows.parquet import MOST_BYTES, Column, Table, read_files
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.hashing import Digest

@@ -20,25 +20,25 @@ from registry_tool.server.http.faces import JsonResponse
 from registry_tool.server.kolena.bodies import read_body
 from registry_tool.server.kolena.errors import IncorrectUsageError
 from registry_tool.server.kolena.lookup import API, SUITE_VERSION_KIND, Lookup, look_up
-from registry_tool.server.kolena.parquet import Column, Table, read_files
-from registry_tool.server.kolena.runs_bodies import (
+from registry_tool.server.kolena.rows.parquet import Column, Table, read_files
+from registry_tool.server.kolena.runs.bodies import (
     ModelInferencesBody,
     RemainingSamplesBody,
     RunInferencesBody,
     UploadInferencesBody,
 )
-from registry_tool.server.kolena.runs_edits import (
+from registry_tool.server.kolena.runs.edits import (
     INFERENCES_KIND,
     InferenceUpload,
     UploadedFile,
     add_inferences,
 )
-from registry_tool.server.kolena.runs_lookup import find_run, run_suite
+from registry_tool.server.kolena.runs.lookup import find_run, run_suite
 
 if TYPE_CHECKING:
     from registry_tool.server.changes import ChangeWriter
-    from registry_tool.server.kolena.bulk import BulkCalls
-    from registry_tool.server.kolena.samples import SampleStore
+    from registry_tool.server.kolena.rows.bulk import BulkCalls
+    from registry_tool.server.kolena.rows.samples import SampleStore
     from registry_tool.server.service import Service
 
 __all__ = ["INFERENCE_COLUMNS", "InferenceCalls"]

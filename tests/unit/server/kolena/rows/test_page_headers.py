@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_tool.server.kolena.page_headers import list_pages
+from registry_tool.server.kolena.rows.page_headers import list_pages
 
 
 def encode(values: list[str], **options: Any) -> bytes:

@@ -21,10 +21,10 @@ from registry_tool.server.http.faces import JsonResponse
 from registry_tool.server.kolena.bodies import read_body
 from registry_tool.server.kolena.errors import IncorrectUsageError, NameConflictError
 from registry_tool.server.kolena.lookup import API, Lookup, look_up
-from registry_tool.server.kolena.metrics import write_configuration
-from registry_tool.server.kolena.runs_bodies import CreateRunBody, RunBody, StatusBody
-from registry_tool.server.kolena.runs_edits import RUN_KIND, NewRun, add_run, edit_run
-from registry_tool.server.kolena.runs_lookup import find_run
+from registry_tool.server.kolena.runs.bodies import CreateRunBody, RunBody, StatusBody
+from registry_tool.server.kolena.runs.edits import RUN_KIND, NewRun, add_run, edit_run
+from registry_tool.server.kolena.runs.lookup import find_run
+from registry_tool.server.kolena.runs.metrics import write_configuration
 
 if TYPE_CHECKING:
     from registry_tool.server.changes import ChangeWriter

@@ -1,0 +1,1 @@
+"""Test runs: their inferences and metrics, and the evidence that they become."""
