@@ -159,6 +159,17 @@ class CheckedPushes:
                 return
         self.take(self._passed, after)  # something came in between that was not reported
 
+    def catch_up(self, head: str) -> None:
+        """Have checked what came up to a commit, unless that is known already.
+
+        Args:
+            head: The full id of the commit.
+        """
+        with self._lock:
+            if self._since or self._passed == head:
+                return
+        self.take(self._passed, head)
+
     def take(self, before: str, after: str, report: Report | None = None) -> None:
         """Have a push checked.
 

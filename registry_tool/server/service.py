@@ -347,7 +347,9 @@ def _move_live(
             return
         if move.foreign or move.before is None:
             live.look()
-            if move.before is not None:
+            if move.before is None:
+                pushes.catch_up(move.after)
+            else:
                 pushes.take(move.before, move.after, move.report)
         else:
             proposals.publish(move)

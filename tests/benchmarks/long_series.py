@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, Self, cast
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -97,6 +97,12 @@ class _Http:
             raise SystemExit(f"{method} {path}: {answer.status} {text[:500]!r}")
         return cast("dict[str, JSON]", json.loads(text))
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._connection.close()
+
 
 def _in_threads(work: Callable[[Iterator[int]], None], number: int, clients: int) -> None:
     """Let some clients take numbers in turn, so that requests that wait are committed together."""
@@ -117,14 +123,15 @@ def _in_threads(work: Callable[[Iterator[int]], None], number: int, clients: int
 
 def add_versions(server: ServerProcess, number: int, clients: int) -> None:
     """Add versions of one model."""
-    _Http(server).ask("POST", f"{_MLFLOW}/registered-models/create", {"name": "long"})
+    with _Http(server) as http:
+        http.ask("POST", f"{_MLFLOW}/registered-models/create", {"name": "long"})
 
     def work(numbers: Iterator[int]) -> None:
-        http = _Http(server)
-        for one in numbers:
-            source = f"s3://bucket/{one}"
-            body: JSON = {"name": "long", "source": source}
-            http.ask("POST", f"{_MLFLOW}/model-versions/create", body)
+        with _Http(server) as http:
+            for one in numbers:
+                source = f"s3://bucket/{one}"
+                body: JSON = {"name": "long", "source": source}
+                http.ask("POST", f"{_MLFLOW}/model-versions/create", body)
 
     _in_threads(work, number, clients)
 
@@ -158,47 +165,48 @@ def read_modelbox(server: ServerProcess, owner: str) -> list[Point]:
 
 def log_truefoundry(server: ServerProcess, points: Sequence[Point], _: int) -> str:
     """Log points to a run; its id."""
-    http = _Http(server)
-    manifest: JSON = {"type": "ml-repo", "name": "long", "storage_integration_fqn": "a:b"}
-    repo = http.ask("PUT", f"{_TRUEFOUNDRY}/ml-repos", {"manifest": manifest})["data"]
-    number = cast("dict[str, JSON]", repo)["id"]
-    made = http.ask("POST", f"{_TRUEFOUNDRY}/runs", {"experiment_id": number, "name": "long"})
-    run = str(cast("dict[str, dict[str, JSON]]", made["run"])["info"]["run_id"])
-    for start in range(0, len(points), _BATCH):
-        metrics: list[JSON] = [
-            {"key": _KEY, "step": step, "timestamp": at * 1000, "value": value}
-            for step, at, value in points[start : start + _BATCH]
-        ]
-        http.ask("POST", f"{_TRUEFOUNDRY}/runs/{run}/batch", {"metrics": metrics})
+    with _Http(server) as http:
+        manifest: JSON = {"type": "ml-repo", "name": "long", "storage_integration_fqn": "a:b"}
+        repo = http.ask("PUT", f"{_TRUEFOUNDRY}/ml-repos", {"manifest": manifest})["data"]
+        number = cast("dict[str, JSON]", repo)["id"]
+        made = http.ask("POST", f"{_TRUEFOUNDRY}/runs", {"experiment_id": number, "name": "long"})
+        run = str(cast("dict[str, dict[str, JSON]]", made["run"])["info"]["run_id"])
+        for start in range(0, len(points), _BATCH):
+            metrics: list[JSON] = [
+                {"key": _KEY, "step": step, "timestamp": at * 1000, "value": value}
+                for step, at, value in points[start : start + _BATCH]
+            ]
+            http.ask("POST", f"{_TRUEFOUNDRY}/runs/{run}/batch", {"metrics": metrics})
     return run
 
 
 def read_truefoundry(server: ServerProcess, run: str) -> list[Point]:
     """All points of a run."""
     path = f"{_TRUEFOUNDRY}/runs/{run}/metrics/history?metric_key={_KEY}"
-    found = cast("list[dict[str, int]]", _Http(server).ask("GET", path)["metrics"])
+    with _Http(server) as http:
+        found = cast("list[dict[str, int]]", http.ask("GET", path)["metrics"])
     return [(one["step"], one["timestamp"] // 1000, float(one["value"])) for one in found]
 
 
 def log_kubeflow(server: ServerProcess, points: Sequence[Point], clients: int) -> str:
     """Log points to a run; its id."""
-    http = _Http(server)
-    experiment = http.ask("POST", f"{_KUBEFLOW}/experiments", {"name": "long"})["id"]
-    body: JSON = {"name": "long", "experimentId": experiment}
-    run = str(http.ask("POST", f"{_KUBEFLOW}/experiment_runs", body)["id"])
-    path = f"{_KUBEFLOW}/experiment_runs/{run}/artifacts"
 
     def log(http: _Http, point: Point) -> None:
         step, at, value = point
         metric: JSON = {"artifactType": "metric", "name": _KEY, "step": step, "timestamp": str(at), "value": value}  # fmt: skip
         http.ask("POST", path, metric)
 
-    log(http, points[0])  # the others change it
+    with _Http(server) as http:
+        experiment = http.ask("POST", f"{_KUBEFLOW}/experiments", {"name": "long"})["id"]
+        body: JSON = {"name": "long", "experimentId": experiment}
+        run = str(http.ask("POST", f"{_KUBEFLOW}/experiment_runs", body)["id"])
+        path = f"{_KUBEFLOW}/experiment_runs/{run}/artifacts"
+        log(http, points[0])  # the others change it
 
     def work(numbers: Iterator[int]) -> None:
-        own = _Http(server)
-        for one in numbers:
-            log(own, points[one + 1])
+        with _Http(server) as own:
+            for one in numbers:
+                log(own, points[one + 1])
 
     _in_threads(work, len(points) - 1, clients)
     return run
@@ -207,7 +215,8 @@ def log_kubeflow(server: ServerProcess, points: Sequence[Point], clients: int) -
 def read_kubeflow(server: ServerProcess, run: str) -> list[Point]:
     """All points of a run."""
     path = f"{_KUBEFLOW}/experiment_runs/{run}/metric_history?name={_KEY}"
-    found = cast("list[dict[str, JSON]]", _Http(server).ask("GET", path)["items"])
+    with _Http(server) as http:
+        found = cast("list[dict[str, JSON]]", http.ask("GET", path)["items"])
     points = [
         (int(str(one["step"])), int(str(one["timestamp"])), float(str(one["value"])))
         for one in found

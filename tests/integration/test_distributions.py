@@ -20,7 +20,7 @@ from registry_tool._version import VERSION
 ROOT = Path(__file__).parents[2]
 MEGABYTE = 1_000_000
 # Of site-packages with byte code.
-LIMITS = {"registry-tool-reader": 60, "registry-tool-reader[s3]": 100}
+LIMITS = {"registry-tool-reader": 61, "registry-tool-reader[s3]": 100}
 # What a service does: everything but the address comes from the registry.
 SERVICE = """
 import sys, warnings

@@ -42,6 +42,7 @@ class WireColumn:
         also_missing: What it answers where something does not exist, in addition to 404; 200 for an empty list.
         has_unique_names: False where creating a model again adds a version to it.
         upload: Uploads a file in one request; None where the protocol cannot.
+        reads_uploads: The address of an upload is also that of the file.
     """
 
     name: str
@@ -60,6 +61,7 @@ class WireColumn:
     also_missing: frozenset[int] = frozenset()
     has_unique_names: bool = True
     upload: Callable[[str, bytes], Ask] | None = None
+    reads_uploads: bool = True
 
     @property
     def slug(self) -> str:
@@ -158,6 +160,7 @@ _MLSTEAM_COLUMN: Final = WireColumn(
         "PUT", f"/api/v2/uploads/{make_namespace_uuid('default')}/{path}", content,
         {"Content-Type": "application/octet-stream"},
     ),
+    reads_uploads=False,
 )  # fmt: skip
 
 _KOLENA: Final = "/v1/generic"

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 def test_the_constraints_are_the_lower_bounds() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    words = (*project["dependencies"], *extras["reader"], *extras["serve"])
+    words = (*project["dependencies"], *extras["reader"], *extras["serve"], *extras["site"])
     asked = [Requirement(one) for one in words]
     assert [str(one.specifier)[:2] for one in asked] == [">="] * len(asked)
     lowest = {one.name: str(one.specifier).replace(">=", "==") for one in asked}

@@ -442,10 +442,11 @@ def test_a_store_that_refuses(column: WireColumn, tmp_path: Path) -> None:
         assert read_tip(bare) == before
         storage.unlink()
         (tmp_path / "kept").rename(storage)
-        assert ask(server.port, upload).status == 200
-        assert ask(server.port, upload._replace(method="GET", body=None)).body == b"content"
-        # The byte that a client gets is checked, so it is read from the cache here; a file that is nowhere is not found.
-        assert ask(server.port, Ask("GET", f"{upload.target}x")).status == 404
+        assert ask(server.port, upload).status in MADE
+        if column.reads_uploads:
+            assert ask(server.port, upload._replace(method="GET", body=None)).body == b"content"
+            # What a client gets is checked, so it is read from the cache here; a file that is nowhere is not found.
+            assert ask(server.port, Ask("GET", f"{upload.target}x")).status == 404
         assert_works(server, [column])
 
 
@@ -466,9 +467,10 @@ def test_an_upload_that_is_cut_at_any_byte_leaves_nothing(column: WireColumn, tm
         assert_works(server, [column])
         git(bare, "update-ref", "refs/heads/main", before)  # without what was just created
         assert [path for path in storage.rglob("*") if path.is_file()] == []
-        assert ask(server.port, request._replace(method="GET", body=None)).status == 404
+        if column.reads_uploads:
+            assert ask(server.port, request._replace(method="GET", body=None)).status == 404
         for whole in pieces:
-            assert ask(server.port, [whole]).status == 200
+            assert ask(server.port, [whole]).status in MADE
     assert git(bare, "rev-list", "--count", f"{before}..main") in {"1", "2"}
 
 
