@@ -56,9 +56,9 @@ class LateWriter:
         return ""
 
     @property
-    def is_made(self) -> bool:
-        """True where there is one, which reports what others do to the branch."""
-        return self._writer is not None
+    def began_at(self) -> str | None:
+        """As ``Writer.began_at``; None before it is made."""
+        return None if (writer := self._writer) is None else writer.began_at
 
     @property
     def mode(self) -> str:

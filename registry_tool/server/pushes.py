@@ -159,17 +159,6 @@ class CheckedPushes:
                 return
         self.take(self._passed, after)  # something came in between that was not reported
 
-    def catch_up(self, head: str) -> None:
-        """Have checked what came up to a commit, unless that is known already.
-
-        Args:
-            head: The full id of the commit.
-        """
-        with self._lock:
-            if self._since or self._passed == head:
-                return
-        self.take(self._passed, head)
-
     def take(self, before: str, after: str, report: Report | None = None) -> None:
         """Have a push checked.
 
@@ -301,12 +290,18 @@ def begin_checking(
 
 
 def report_moves(
-    pushes: CheckedPushes, is_reported: Callable[[], bool]
+    pushes: CheckedPushes, began_at: Callable[[], str | None]
 ) -> Callable[[Snapshot, Snapshot], None]:
-    """A listener that has moves checked which no writer reports."""
+    """A listener that has moves checked which no writer reports.
+
+    Args:
+        pushes: Checks them.
+        began_at: The commit of the branch that the writer saw first; None where there is no writer yet. It reports what
+            comes after that commit.
+    """
 
     def moved(former: Snapshot, new: Snapshot) -> None:
-        if former.commit and not is_reported():
+        if former.commit and began_at() in {None, new.commit}:
             pushes.take(former.commit, new.commit)
 
     return moved

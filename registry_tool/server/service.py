@@ -347,9 +347,7 @@ def _move_live(
             return
         if move.foreign or move.before is None:
             live.look()
-            if move.before is None:
-                pushes.catch_up(move.after)
-            else:
+            if move.before is not None:
                 pushes.take(move.before, move.after, move.report)
         else:
             proposals.publish(move)
@@ -419,7 +417,7 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
             )  # fmt: skip
             stack.callback(writer.close)
         live.listen(allow_restoring(live, git))
-        live.listen(report_moves(pushes, lambda: writer is not None and writer.is_made))
+        live.listen(report_moves(pushes, lambda: None if writer is None else writer.began_at))
         live.start()
         proposals.start()
         if clone is not None:

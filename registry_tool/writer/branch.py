@@ -190,9 +190,8 @@ class Branch:
         since = "" if before is None else before.commit
         yard.answered.read(self._git, start, self.name, since=since)
         self._state, self._tip = state, tip
-        # The first state of the published branch is announced, too: readers may have begun with an older one.
-        if tip is not None and tip != seen and (before is not None or self._is_main):
-            report = None if before is None else check_move(yard.pool, before, state, changes)
+        if before is not None and tip is not None and tip != seen:
+            report = check_move(yard.pool, before, state, changes)
             committer = str(yard.committer)
             yard.announce(Move(self.name, seen, tip, committer, foreign=True, report=report))
         return state

@@ -145,6 +145,7 @@ class Writer:
         self._look = look
         self._packer = Packer(git)
         self._branches: dict[str, Branch] = {}
+        self._began_at: str | None = None
         self._proposals = AuthorBranches(git, published, self._branch)
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(most_waiting)
         self._gate = threading.Lock()
@@ -170,6 +171,11 @@ class Writer:
     def failure(self) -> Exception | None:
         """Why the writer has stopped by itself; None while it works. It is a fault of this program."""
         return self._failure
+
+    @property
+    def began_at(self) -> str | None:
+        """The commit of the published branch that the writer saw first; None before it has looked."""
+        return self._began_at
 
     @property
     def mode(self) -> Mode:
@@ -293,7 +299,9 @@ class Writer:
 
     def _follow_policy(self) -> None:
         """Look at the published branch, and take on its ``serve.yaml`` where that is another one."""
-        if not self._policy.follow(self._branch(self._yard.main).look().catalog):
+        state = self._branch(self._yard.main).look()
+        self._began_at = self._began_at or state.commit
+        if not self._policy.follow(state.catalog):
             return
         mode, committer = self._policy.mode, self._policy.committer
         self._yard = replace(
