@@ -37,8 +37,8 @@ PROXY_ROOT: Final = "registry"
 # Of what is kept: the versions of a registry of a hundred thousand.
 _MOST_BYTES: Final = 88 << 20
 _OVERHEAD: Final = 280  # of one that is kept, besides its bytes
-# When there is no room, one in so many takes that of the oldest ones. Clients that go through more than there is room for,
-# again and again, would else find nothing that is kept.
+# When there is no room, one in eight replaces the oldest ones. Clients that go through more than there is room for,
+# again and again, would find nothing that is kept otherwise.
 _ADMITTED: Final = 8
 _MOST_MODELS: Final = 20_000
 _MOST_METRICS: Final = 1000

@@ -133,7 +133,7 @@ def _model_fields(target: ActTarget) -> tuple[Field, ...]:
 
 
 def _edit_model(target: ActTarget, values: Values) -> Edit:
-    """What was changed alone, so that a field which nobody touched keeps its form in the file."""
+    """The changed fields alone, so that the others keep their form in the file."""
     name = target.model.name
     before = {one.name: one.value for one in _model_fields(target)}
     typed = {key: values.get(key, old).replace("\r\n", "\n") for key, old in before.items()}
